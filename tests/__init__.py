@@ -1,0 +1,1 @@
+"""Tests, benches and their shared support; never imported by the product."""
