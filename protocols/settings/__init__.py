@@ -1,0 +1,1 @@
+"""Settings files: TOML checked against a frozen dataclass, every problem named by line, key and reason. Pure."""
