@@ -1,0 +1,1 @@
+"""The canteen's words that cross to the edge: lanes, dishes, prices and plates."""

@@ -1,0 +1,1 @@
+"""Payment rules as pure code, used at the lane to decide and in the cloud to judge, show and test."""

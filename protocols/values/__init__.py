@@ -1,0 +1,1 @@
+"""Money in fen, ids, instants, and the errors shared by every decoder."""
