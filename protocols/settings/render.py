@@ -22,9 +22,15 @@ def _table(schema: type, name: str) -> list[str]:
         path = f"{name}.{field.name}" if name else field.name
         if dataclasses.is_dataclass(hint):
             nested += ["", *_heading(typing.cast(type, hint)), f"[{path}]", *_table(typing.cast(type, hint), path)]
-        elif field.default is not dataclasses.MISSING:
+        elif field.default is not dataclasses.MISSING and not _is_tables(hint):
             own += _entry(field.name, field.default, rule_of(field.metadata))
     return own + nested
+
+
+def _is_tables(hint: Any) -> bool:
+    """`[[name]]`: no default can be shown as a key without shutting the tables out."""
+    arguments = typing.get_args(hint)
+    return typing.get_origin(hint) is tuple and bool(arguments) and dataclasses.is_dataclass(arguments[0])
 
 
 def _heading(schema: type) -> list[str]:

