@@ -1,0 +1,1 @@
+"""The simulated campus: its processes, its network, its lanes and its diners."""

@@ -1,0 +1,88 @@
+"""The campus's child processes: started in their own session, watched, ended in order, killed when told to."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class StartFailed(RuntimeError):
+    """A process ended, or said nothing of use, before it was ready; holds the tail of its log."""
+
+
+@dataclass
+class Child:
+    """One process; its output goes to `log`. `ready` looks at the world and says whether it serves."""
+
+    name: str
+    command: Sequence[str]
+    log: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    process: asyncio.subprocess.Process | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs now."""
+        return self.process is not None and self.process.returncode is None
+
+    async def start(self) -> None:
+        """Start it; its own session, so that a Ctrl-C in the terminal reaches the campus alone."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *self.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self.environment},
+                start_new_session=True,
+            )
+
+    async def wait_until(self, ready: Callable[[], object], *, timeout_s: float) -> None:
+        """Wait for `ready` (an async or plain predicate) to be true; raises StartFailed with the log's tail."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while True:
+            if not self.alive:
+                raise StartFailed(f"{self.name} ended with {self.exit_word}; its log ends:\n{self.log_tail()}")
+            answer = ready()
+            if asyncio.iscoroutine(answer):
+                answer = await answer
+            if answer:
+                return
+            if asyncio.get_running_loop().time() > deadline:
+                raise StartFailed(f"{self.name} was not ready in {timeout_s:.0f} s; its log ends:\n{self.log_tail()}")
+            await asyncio.sleep(0.1)
+
+    @property
+    def exit_word(self) -> str:
+        """How it ended, for a person."""
+        code = None if self.process is None else self.process.returncode
+        return "no process" if code is None else f"status {code}"
+
+    def log_tail(self, lines: int = 20) -> str:
+        """The last lines of its log."""
+        with contextlib.suppress(OSError):
+            return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        return ""
+
+    async def stop(self, *, timeout_s: float = 15) -> None:
+        """Ask it to end, and after the time-out make it."""
+        if self.process is None or self.process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+        try:
+            await asyncio.wait_for(self.process.wait(), timeout_s)
+        except TimeoutError:
+            await self.kill()
+
+    async def kill(self) -> None:
+        """End it as a power cut would: kill -9."""
+        if self.process is None or self.process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.process.pid, signal.SIGKILL)
+        await self.process.wait()
