@@ -1,0 +1,48 @@
+"""Rules for every test: what it needs is there or is named, serial tests run last and alone, chance is bounded."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support import parts
+
+SERIAL = "serial"
+
+settings.register_profile(
+    "quartermaster", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("quartermaster")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests on one worker, for their shared fixtures; run those marked serial last, one by one."""
+    for item in items:
+        group = SERIAL if item.get_closest_marker("serial") else item.path.as_posix()
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.get_closest_marker("serial") is not None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip by name what this machine cannot run; under CI=true that is a failure."""
+    for mark in item.iter_markers("needs"):
+        for part in mark.args:
+            if parts.find(part) is None:
+                reason = f"needs {part}, which this machine does not have (root on Debian gets it by `make test`)"
+                if os.environ.get("CI") == "true":
+                    pytest.fail(reason, pytrace=False)
+                pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_locale() -> Iterator[None]:
+    """Programs that tests start answer in the same language on every machine."""
+    before = os.environ.get("LC_ALL")
+    os.environ["LC_ALL"] = "C.UTF-8"
+    yield
+    if before is None:
+        del os.environ["LC_ALL"]
+    else:
+        os.environ["LC_ALL"] = before
