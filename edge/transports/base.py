@@ -3,7 +3,7 @@
 from typing import Protocol
 
 
-class TransportUnavailable(Exception):
+class TransportUnavailable(Exception):  # noqa: N818 - named as what the caller should know
     """The link cannot be opened, was lost, or did not answer in time: close it and try again later."""
 
 

@@ -1,0 +1,1 @@
+"""What the scale protocols have in common: one reading in integer milligrams and exact units."""

@@ -1,0 +1,1 @@
+"""A&D standard text output, copied by many makers."""

@@ -1,0 +1,1 @@
+"""CAS indicators: the 22-byte output."""

@@ -1,0 +1,1 @@
+"""Mettler Toledo continuous output, spoken by many indicators."""
