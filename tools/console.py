@@ -11,6 +11,7 @@ WEB = ROOT / "cloud" / "web"
 BUILT = WEB / "dist"
 MODULES = WEB / "node_modules"
 NPM_TIMEOUT_S = 1200
+UNREACHABLE = "Is the package registry reachable? npm's own settings (.npmrc, proxies) are used."
 NOT_SOURCES = {"node_modules", "dist", "coverage", ".vite"}
 
 
@@ -27,7 +28,7 @@ def packages() -> str:
     stamp = MODULES / ".packages-stamp"
     if is_stamped(stamp, wanted):
         return "there"
-    _npm("ci", "--no-audit", "--no-fund", "--loglevel=error")
+    _npm("ci", "--no-audit", "--no-fund", "--loglevel=error", remedy=UNREACHABLE)
     write_stamp(stamp, wanted)
     return ""
 
@@ -40,22 +41,22 @@ def build() -> str:
     stamp = MODULES / ".build-stamp"
     if is_stamped(stamp, wanted) and BUILT.is_dir() and any(BUILT.iterdir()):
         return "there"
-    _npm("run", "build")
+    _npm("run", "build", remedy="The sources of the console do not build.")
     write_stamp(stamp, wanted)
     return ""
 
 
-def _npm(*words: str) -> None:
+def _npm(*words: str, remedy: str) -> None:
     node = find_node()
     if node is None:
         message = "Node.js went missing between two steps: run it again."
         raise StepError(message)
     call(
-        [*node.npm, *words],
+        [node.npm, *words],
         folder=WEB,
         timeout_s=NPM_TIMEOUT_S,
         extra=node.environment(),
-        remedy="Is the package registry reachable? npm's own settings (.npmrc, proxies) are used.",
+        remedy=remedy,
     )
 
 

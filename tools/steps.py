@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-TAIL_LINES = 30
+HEAD_LINES = 15
+TAIL_LINES = 20
 
 
 class StepError(Exception):
@@ -33,7 +34,7 @@ def run_steps(steps: Sequence[tuple[str, Callable[[], str]]], *, quiet: bool = F
 def call(
     command: Sequence[str | Path], *, folder: Path, timeout_s: float, extra: Mapping[str, str], remedy: str
 ) -> None:
-    """Run a program in silence; on failure raise StepError with the end of its output and the remedy."""
+    """Run a program in silence; on failure raise StepError with the ends of its output and the remedy."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd=folder,
@@ -47,8 +48,11 @@ def call(
         check=False,
     )
     if done.returncode:
-        tail = "\n".join(done.stdout.splitlines()[-TAIL_LINES:])
-        message = f"{tail}\n\n{' '.join(str(part) for part in command[:4])} ... ended with {done.returncode}. {remedy}"
+        lines = done.stdout.splitlines()
+        if len(lines) > HEAD_LINES + TAIL_LINES:
+            lines = [*lines[:HEAD_LINES], "...", *lines[-TAIL_LINES:]]
+        said = "\n".join(lines)
+        message = f"{said}\n\n{' '.join(str(part) for part in command[:4])} ... ended with {done.returncode}. {remedy}"
         raise StepError(message)
 
 

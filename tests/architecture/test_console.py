@@ -23,7 +23,7 @@ def test_the_consoles_own_script_passes(script: str) -> None:
     node = find_node()
     assert node is not None
     done = subprocess.run(
-        [*node.npm, "run", script],
+        [node.npm, "run", script],
         cwd=console.WEB,
         env={**node.environment(), "CI": "true"},
         capture_output=True,

@@ -9,12 +9,13 @@ from tests.support.tree import files, folders_of, name_of, parsed
 from tools.environment import ROOT
 
 PURE_PARTS = {"values", "journal", "ledger", "sync", "telemetry", "payments", "canteen", "crypto", "settings"}
+SHARED_BY_CODECS = {"framing", "scale"}
 WITHOUT_STREAM = {"dynamic_code", "dynamic_qr"}
 DOMAIN_FILES = {"routes", "schemas", "service", "rules", "tables", "edge", "events", "errors", "jobs", "queries"}
 
 
 def codecs() -> list[Path]:
-    return [folder for folder in folders_of("protocols") if folder.name not in PURE_PARTS]
+    return [folder for folder in folders_of("protocols") if folder.name not in PURE_PARTS | SHARED_BY_CODECS]
 
 
 def drivers() -> list[Path]:
@@ -70,7 +71,7 @@ def test_every_domain_has_its_files_and_no_others() -> None:
 
 
 def test_every_simulator_has_a_device() -> None:
-    not_devices = {"core"}
+    not_devices = {"core", "world"}
     folders = [each for each in folders_of("firmware-sim", "firmware_sim") if each.name not in not_devices]
     lacking = [name for folder in folders for name in missing(folder, "__init__.py", "device.py")]
     assert not lacking, "\n".join(lacking)
