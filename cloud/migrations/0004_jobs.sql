@@ -1,0 +1,2 @@
+-- The tables of procrastinate, from the package itself. They belong to no organisation: arguments carry its id.
+-- include: procrastinate schema
