@@ -32,7 +32,7 @@ bench: python
 
 simulate: python
 	@$(PYTHON) -m tools.setup_tests --quiet
-	@exec $(OURS) -m tests.simulation $(SEEDS)
+	@exec $(OURS) -m pytest --quiet tests/simulation $(ARGS)
 
 docs: python
 	@exec $(PYTHON) -m tools.capabilities --write
