@@ -58,6 +58,10 @@ class EventLimits:
     stream_clients: int = 500
 
 
+class StreamClosed(Exception):
+    """The core stops: the page connects again."""
+
+
 class Stream:
     """The events one live page waits for. A reader that falls behind is told once to read everything anew."""
 
@@ -66,6 +70,7 @@ class Stream:
         self._prefixes = prefixes
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue(size)
         self._lost = False
+        self._closed = False
 
     def offer(self, event: Event) -> None:
         """Take the event if it concerns this page; never waits."""
@@ -76,15 +81,29 @@ class Stream:
         else:
             self._queue.put_nowait(event)
 
+    def close(self) -> None:
+        """End the page's stream: `next` raises StreamClosed from now on."""
+        self._closed = True
+        if not self._queue.full():
+            self._queue.put_nowait(None)
+
     async def next(self, timeout_s: float) -> Event | None:
-        """The next event, or None where some were lost (read anew). Raises TimeoutError after `timeout_s`."""
+        """The next event, or None where some were lost (read anew).
+
+        Raises TimeoutError after `timeout_s` without one, StreamClosed when the core stops.
+        """
+        if self._closed:
+            raise StreamClosed
         if self._lost:
             self._lost = False
             while not self._queue.empty():
                 self._queue.get_nowait()
             return None
         async with asyncio.timeout(timeout_s):
-            return await self._queue.get()
+            event = await self._queue.get()
+        if event is None:
+            raise StreamClosed
+        return event
 
 
 class Events:
@@ -111,6 +130,11 @@ class Events:
     async def start(self) -> None:
         """Begin to deliver and to stream."""
         self._tasks = [asyncio.create_task(self._deliver_for_ever()), asyncio.create_task(self._listen_for_ever())]
+
+    def close_streams(self) -> None:
+        """End all live pages, so that their connections can close."""
+        for stream in self._streams:
+            stream.close()
 
     async def stop(self) -> None:
         """End both; what is under way is rolled back and delivered at the next start."""

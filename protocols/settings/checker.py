@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from protocols.settings.lines import Path, find_lines
-from protocols.settings.schema import Rule, rule_of
+from protocols.settings.schema import Rule, plain, rule_of
 
 T = TypeVar("T")
 
@@ -110,9 +110,9 @@ class _Check:
     def _bounds(self, size: float, rule: Rule, at: Path, *, of: str) -> None:
         unit = f" {rule.unit}" if rule.unit and not of else ""
         if rule.low is not None and not size >= rule.low:
-            self._wrong(at, f"{of}{size:g} is below the least, {rule.low:g}{unit}")
+            self._wrong(at, f"{of}{plain(size)} is below the least, {plain(rule.low)}{unit}")
         elif rule.high is not None and not size <= rule.high:
-            self._wrong(at, f"{of}{size:g} is above the most, {rule.high:g}{unit}")
+            self._wrong(at, f"{of}{plain(size)} is above the most, {plain(rule.high)}{unit}")
 
     def _wrong(self, at: Path, reason: str, *, line: int | None = None) -> None:
         self.problems.append(Problem(self._line(at) if line is None else line, _dotted(at), reason))

@@ -5,7 +5,7 @@ import json
 import typing
 from typing import Any
 
-from protocols.settings.schema import Rule, rule_of
+from protocols.settings.schema import Rule, plain, rule_of
 
 
 def render(schema: type) -> str:
@@ -42,8 +42,8 @@ def _entry(name: str, default: Any, rule: Rule) -> list[str]:
     if rule.unit:
         notes.append(f"unit: {rule.unit}")
     if rule.low is not None or rule.high is not None:
-        low = f"{rule.low:g}" if rule.low is not None else ""
-        high = f"{rule.high:g}" if rule.high is not None else ""
+        low = plain(rule.low) if rule.low is not None else ""
+        high = plain(rule.high) if rule.high is not None else ""
         notes.append(f"from {low} to {high}" if low and high else f"at least {low}" if low else f"at most {high}")
     if rule.choices:
         notes.append("one of: " + ", ".join(choice or '""' for choice in rule.choices))

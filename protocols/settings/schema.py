@@ -55,3 +55,8 @@ def rule_of(metadata: Mapping[str, Any]) -> Rule:
     """The rule a field was declared with, or an empty one."""
     found = metadata.get(_KEY)
     return found if isinstance(found, Rule) else Rule(help="")
+
+
+def plain(number: float) -> str:
+    """A number as a person writes it: no exponent, no needless `.0`."""
+    return str(int(number)) if number == int(number) else repr(number)

@@ -1,0 +1,28 @@
+"""The built console as static files; a path of one of its pages answers the page's app."""
+
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+_API = ("api/", "edge/")
+
+
+class Console(StaticFiles):
+    """Files below `directory`; anything else that looks like a page gets `index.html` and finds its own way."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory=directory, html=True)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file, or the app for a page's path. API paths and missing files with an ending stay 404."""
+        try:
+            return await super().get_response(path, scope)
+        except HTTPException as error:
+            if error.status_code != 404 or path.startswith(_API) or "." in path.rsplit("/", 1)[-1]:
+                raise
+            first = path.split("/", 1)[0]
+            app = f"{first}/index.html" if (Path(str(self.directory)) / first / "index.html").exists() else "index.html"
+            return await super().get_response(app, scope)

@@ -1,0 +1,61 @@
+"""The application: the core, `/edge/v1`, the domains and the console, put together from one explicit list."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+
+from cloud.core import event_routes, health_routes, problems, session_routes
+from cloud.core.console import Console
+from cloud.core.context import Core
+from cloud.core.middleware import Guard
+
+_CONSOLE: Final = Path(__file__).parent / "web" / "dist"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a domain or sync brings: its router, its `tables.py`, and what registers its handlers with the core."""
+
+    router: APIRouter | None = None
+    tables: str = ""
+    register: Sequence[Callable[[Core], None]] = ()
+
+
+PARTS: Final[tuple[Part, ...]] = ()
+
+
+def table_modules(parts: Sequence[Part] = PARTS) -> list[str]:
+    """The modules that hold Tortoise models."""
+    return [part.tables for part in parts if part.tables]
+
+
+def create_app(core: Core, parts: Sequence[Part] = PARTS) -> FastAPI:
+    """The application over a core; events and jobs are started by the caller after this."""
+    app = FastAPI(
+        title="Quartermaster",
+        version="1",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.core = core
+    problems.install(app)
+    app.add_middleware(
+        Guard,
+        body_limit_bytes=core.settings.server.body_limit_bytes,
+        request_timeout_s=core.settings.server.request_timeout_s,
+        untimed=(event_routes.PATH,),
+    )
+    for router in (health_routes.router, session_routes.router, event_routes.router):
+        app.include_router(router)
+    for part in parts:
+        if part.router is not None:
+            app.include_router(part.router)
+        for register in part.register:
+            register(core)
+    if _CONSOLE.is_dir():
+        app.mount("/", Console(_CONSOLE))
+    return app
