@@ -24,7 +24,7 @@ run: python
 
 test: python
 	@$(PYTHON) -m tools.setup_tests
-	@exec $(OURS) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@exec $(OURS) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 bench: python
 	@$(PYTHON) -m tools.setup_tests --quiet

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import parts
-
-SERIAL = "serial"
+from tests.support.schedule import FileScheduling, serial_last
 
 settings.register_profile(
     "quartermaster", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
@@ -17,11 +16,14 @@ settings.load_profile("quartermaster")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests on one worker, for their shared fixtures; run those marked serial last, one by one."""
-    for item in items:
-        group = SERIAL if item.get_closest_marker("serial") else item.path.as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: item.get_closest_marker("serial") is not None)
+    """Tests marked serial come last."""
+    serial_last(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FileScheduling:
+    """A file stays on one worker, for its shared fixtures; serial files follow one by one."""
+    return FileScheduling(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -34,4 +34,5 @@ def test_files_are_formatted() -> None:
 def test_types_are_strict() -> None:
     folders = [str(folder.relative_to(ROOT)) for folder in PACKAGES.values() if folder.is_dir()]
     done = run("mypy", "--no-error-summary", *folders)
-    assert done.returncode == 0, done.stdout + done.stderr
+    said = [line for line in done.stdout.splitlines() if ": note: " not in line]
+    assert done.returncode == 0, "\n".join(said) + done.stderr

@@ -62,8 +62,9 @@ def test_an_old_node_is_not_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         """)
     )
     node.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin" if not Path("/usr/bin/node").exists() else str(tmp_path))
-    monkeypatch.setattr(environment, "VENV", tmp_path / "no-venv")
+    (tmp_path / "npm").symlink_to(node)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(environment, "WHEEL_NODE", tmp_path / "no-wheel")
     assert environment.find_node() is None
 
 
