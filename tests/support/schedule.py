@@ -29,7 +29,7 @@ def serial_last(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: scope_of(item.nodeid) == SERIAL)
 
 
-class FileScheduling(LoadScopeScheduling):
+class FileScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist carries no types
     """Scopes are files; the serial scope is one of them, and the last."""
 
     def _split_scope(self, nodeid: str) -> str:
