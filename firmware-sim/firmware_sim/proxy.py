@@ -18,7 +18,6 @@ from random import Random
 
 import aiohttp
 from aiohttp import web
-
 from firmware_sim.world.certificates import Authority
 
 _MOST_BODY_BYTES = 16 * 1024 * 1024
@@ -130,7 +129,8 @@ class Proxy:
         return answer
 
     async def _forward(self, request: web.Request, body: bytes) -> web.Response:
-        assert self._client is not None
+        if self._client is None:
+            raise TimeoutError("not started")
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_HEADERS}
         url = self.upstream + request.raw_path
         async with self._client.request(request.method, url, data=body, headers=headers) as answer:
@@ -147,7 +147,7 @@ class Proxy:
         if self.weather.cut or self.broker is None:
             writer.transport.abort()
             return
-        async with self._connected(writer) as (up_reader, up_writer):
+        async with self._connected(self.broker, writer) as (up_reader, up_writer):
             await asyncio.wait(
                 [asyncio.create_task(_copy(reader, up_writer)), asyncio.create_task(_copy(up_reader, writer))],
                 return_when=asyncio.FIRST_COMPLETED,
@@ -155,11 +155,10 @@ class Proxy:
 
     @contextlib.asynccontextmanager
     async def _connected(
-        self, writer: asyncio.StreamWriter
+        self, broker: tuple[str, int], writer: asyncio.StreamWriter
     ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        assert self.broker is not None
         try:
-            up_reader, up_writer = await asyncio.open_connection(*self.broker)
+            up_reader, up_writer = await asyncio.open_connection(*broker)
         except OSError:
             writer.transport.abort()
             raise
@@ -206,7 +205,7 @@ def main(argv: list[str]) -> int:
 
 async def _serve(proxy: Proxy) -> None:
     await proxy.start()
-    print(json.dumps({"port": proxy.port}), flush=True)
+    _say({"port": proxy.port})
     lines = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
@@ -214,6 +213,11 @@ async def _serve(proxy: Proxy) -> None:
         while line := await lines.readline():
             with contextlib.suppress(ValueError, TypeError):
                 proxy.set(replace(Weather(), **json.loads(line)))
-                print(json.dumps(asdict(proxy.counts)), flush=True)
+                _say(asdict(proxy.counts))
     finally:
         await proxy.stop()
+
+
+def _say(fact: dict[str, int]) -> None:
+    sys.stdout.write(json.dumps(fact) + "\n")
+    sys.stdout.flush()

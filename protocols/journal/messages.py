@@ -31,7 +31,7 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Checkpoint(msgspec.Struct, array_like=True, frozen=True):
-    """`head` is the chain's hash after entry `seq`; `signature` (r||s, 64 bytes) by key `key_id` over `signed_bytes`."""
+    """`head` is the chain's hash after entry `seq`; `signature` (r||s, 64 bytes) by `key_id` over `signed_bytes`."""
 
     device: int
     epoch: int

@@ -18,7 +18,7 @@ class Share(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Line(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One thing on the bill. `plate` is the chip's uid in hex, '' where there is none; `weight_g` 0 where not weighed."""
+    """One thing on the bill. `plate` is the chip's uid in hex, '' for none; `weight_g` 0 where not weighed."""
 
     dish: int
     plate: str

@@ -89,8 +89,10 @@ class Bucket(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Scene(msgspec.Struct, array_like=True, frozen=True):
-    """How a lane kind deducts: bucket kinds in order; `ratio` (kind, permille) splits by ratio instead; both may be
-    narrowed to a canteen (0 = all)."""
+    """How a lane kind deducts, perhaps at one canteen only (0 = all).
+
+    Bucket kinds in `order`; `ratio` (kind, permille) splits by ratio instead.
+    """
 
     id: int
     lane_kind: int

@@ -13,7 +13,7 @@ MAX_BATCH_BYTES = 4 * 1024 * 1024
 
 
 class Provision(msgspec.Struct, array_like=True, frozen=True):
-    """A gateway's first call: the one-time code and its new SM2 key; `signature` over code and key shows it holds it."""
+    """A gateway's first call: the one-time code and its new SM2 key, held as `signature` over both shows."""
 
     code: str
     public_key: bytes

@@ -45,5 +45,5 @@ def day_to_date(day: int) -> date:
 
 
 def date_to_day(value: date) -> int:
-    """yyyymmdd of a date."""
+    """Yyyymmdd of a date."""
     return value.year * 10_000 + value.month * 100 + value.day

@@ -20,9 +20,7 @@ class Arrival:
 
 def arrivals(people: list[int], *, random: Random, speed: float) -> list[Arrival]:
     """One lunch of everybody, in order of time, `speed` times faster than life."""
-    drawn = [
-        Arrival(at_s=_minute(random) * 60 / speed, person=person, taste=random.random()) for person in people
-    ]
+    drawn = [Arrival(at_s=_minute(random) * 60 / speed, person=person, taste=random.random()) for person in people]
     return sorted(drawn, key=lambda arrival: arrival.at_s)
 
 
