@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tree import files, folders_of, name_of, parsed
+from tests.support.tree import files, folders_of, imports_of, name_of, parsed
 from tools.environment import ROOT
 
 PURE_PARTS = {"values", "journal", "ledger", "sync", "telemetry", "payments", "canteen", "crypto", "settings"}
 SHARED_BY_CODECS = {"framing", "scale"}
 WITHOUT_STREAM = {"dynamic_code", "dynamic_qr"}
-DOMAIN_FILES = {"routes", "schemas", "service", "rules", "tables", "edge", "events", "errors", "jobs", "queries"}
 
 
 def codecs() -> list[Path]:
@@ -56,18 +55,46 @@ def test_a_driver_is_declared_once_and_registered(folder: Path) -> None:
     ]
     assert assigned == ["DRIVER"], f"{name_of(folder)}/__init__.py holds one DRIVER = DriverInfo(...)"
     registry = (ROOT / "edge" / "drivers" / "registry.py").read_text(encoding="utf-8")
-    assert f"edge.drivers.{folder.name}" in registry, f"give {folder.name} its line in edge/drivers/registry.py"
+    assert f"{folder.name}.DRIVER," in registry, f"give {folder.name} its line in edge/drivers/registry.py"
 
 
-def test_every_domain_has_its_files_and_no_others() -> None:
-    wrong = []
-    for folder in folders_of("cloud", "domains"):
-        wrong += missing(folder, "__init__.py", "service.py")
-        for path in folder.glob("*.py"):
-            stem = path.stem
-            if stem != "__init__" and not any(stem == name or stem.startswith(f"{name}_") for name in DOMAIN_FILES):
-                wrong.append(f"{name_of(path)} is none of {', '.join(sorted(DOMAIN_FILES))}, nor split from one")
-    assert not wrong, "\n".join(wrong)
+def test_every_domain_has_its_door() -> None:
+    lacking = [
+        each for folder in folders_of("cloud", "domains") for each in missing(folder, "__init__.py", "service.py")
+    ]
+    assert not lacking, "\n".join(lacking)
+
+
+@pytest.mark.parametrize(
+    ("library", "stems"),
+    [
+        ("fastapi", ("routes",)),
+        ("pydantic", ("schemas",)),
+        ("tortoise.models", ("tables",)),
+    ],
+)
+def test_a_domain_keeps_each_library_in_the_file_of_its_job(library: str, stems: tuple[str, ...]) -> None:
+    wrong = [
+        f"{name_of(path)}:{line} imports {module}"
+        for folder in folders_of("cloud", "domains")
+        for path in folder.rglob("*.py")
+        if not path.stem.startswith(stems)
+        for line, module in imports_of(path)
+        if f"{module}.".startswith(f"{library}.")
+    ]
+    assert not wrong, f"{library} belongs into {', '.join(stems)}:\n" + "\n".join(wrong)
+
+
+def test_rules_of_a_domain_are_pure() -> None:
+    impure = {"asyncio", "asyncpg", "tortoise", "fastapi", "httpx", "aiohttp", "random", "secrets", "time", "os"}
+    wrong = [
+        f"{name_of(path)}:{line} imports {module}"
+        for folder in folders_of("cloud", "domains")
+        for path in folder.glob("rules*.py")
+        for line, module in imports_of(path)
+        if module.split(".")[0] in impure
+    ]
+    assert not wrong, "decide here, act in service.py:\n" + "\n".join(wrong)
 
 
 def test_every_simulator_has_a_device() -> None:
