@@ -18,4 +18,5 @@ def test_an_entry_id_reads_back_from_its_text(device: int, epoch: int, seq: int)
 @given(st.text(max_size=40))
 def test_any_other_text_is_refused_in_words(text: str) -> None:
     with contextlib.suppress(Malformed):
-        assert [int(part) for part in text.split("-")] == list(EntryId.parse(text))
+        parsed = EntryId.parse(text)
+        assert [int(part) for part in text.split("-")] == list(parsed)
