@@ -27,7 +27,7 @@ from tests.support.payment_rules import (
 RICH = {(1, 10): 10_000, (1, 20): 500}
 
 
-def decide(priced_fen: Any, rights: Any = None, rules: Any = None, **changes: Any) -> Plan | NeedPin | Refusal:
+def decide(priced_fen: Any, rights: Any = None, rules: Any = None, **changes: Any) -> Any:
     return plan_payment(rules or make_rules(), rights or HeldRights(RICH), make_payment(priced_fen, **changes))
 
 

@@ -1,0 +1,36 @@
+"""Screens of a gateway's lanes, served to the tablets beside them: state goes out live, acts of people come in.
+
+It knows nothing of stations: they publish a lane's state with `Kiosk.publish` and answer acts with `Kiosk.on_action`.
+
+Addresses
+    GET /                        links to every lane
+    GET /lanes/{code}/diner      the diner's screen        GET /lanes/{code}/operator  the operator's screen
+    GET /lanes/{code}/state      the diner's live state as JSON
+    GET /lanes/{code}/live?side=diner|operator   WebSocket
+    GET /health                  how the gateway is, as `python -m edge status --json` with lanes and link
+    GET /screens/{file}          modules, styles (tokens.css is every surface's), texts
+
+WebSocket, JSON texts. Server: first `{"full": STATE, "n": 1}`, then `{"change": {key: value, ...}, "n": k}` with whole
+top-level values; a reader that falls behind gets `full` again. Screen: `{"id": 7, "act": "refund", ...fields}`,
+answered by `{"answer": 7, "ok": true, ...}` or `{"answer": 7, "ok": false, "message": {"zh", "en"}}`.
+Acts of the diner's side: `seen` (field `entry`: the receipt is on the screen), `pin` (`digits`), `phone` (`phone`,
+`pin`), `cancel`, `again`. All others need the operator's side and a sign-in on that very connection.
+
+STATE of the diner's side (keys are only ever added; money fen, instants ms of UTC):
+    lane     "A1"                      kind  "plate" | "weigh" | "pos" | "gate"
+    name     {"zh", "en"}
+    phase    "idle" | "reading" | "bill" | "paying" | "paid" | "refused" | "ask" | "down"
+    lines    [{"zh", "en", "quantity", "weight_g", "amount_fen", "plate", "state": "" | "paid" | "unknown" | "stray"}]
+    total_fen     of the lines that are to be paid; after payment what was paid
+    message  {"key", "zh", "en"}       key is a stable word: a phase's own, or the reason of a refusal
+    receipt  null | {"entry": "d-e-s", "receipt_no", "number", "amount_fen", "discount_fen", "fee_fen", "attempt",
+             "mark": "8 hex digits", "person": "张*", "shares": [{"zh", "en", "amount_fen"}], "clock_ms"}
+             while the payment is shown
+    balances null | [{"zh", "en", "amount_fen"}]   what is left here for the person whose receipt or card is shown
+    pin      null | {"amount_fen"}     a PIN is asked
+    last_charge   null | {"entry", "receipt_no", "number", "amount_fen", "mark", "person", "clock_ms"}
+             a charge committed before a restart that no screen is known to have shown (rule 18)
+    link     {"online": bool, "since_ms", "waiting"}
+    clock_ms      when this state was made
+    sound    null | {"n", "name": "ready" | "paid" | "refused" | "ask"}   played once for each n
+"""
