@@ -54,16 +54,20 @@ def make_venv() -> str:
     if _works(PYTHON):
         return "there"
     shutil.rmtree(VENV, ignore_errors=True)
-    bundled = _has_module("ensurepip")
-    if not bundled and not _has_module("pip"):
+    if not can_make_venv():
         message = (
             f"{sys.executable} came without its `ensurepip` module, so it can make no environment. Debian keeps it in "
             "a package of its own: `apt install python3-venv`; or name another Python with PYTHON=..."
         )
         raise StepError(message)
-    command = [sys.executable, "-m", "venv", *([] if bundled else ["--without-pip"]), str(VENV)]
+    command = [sys.executable, "-m", "venv", *([] if _has_module("ensurepip") else ["--without-pip"]), str(VENV)]
     call(command, folder=ROOT, timeout_s=300, extra=clean_environment(), remedy="Is the disk full?")
     return ""
+
+
+def can_make_venv() -> bool:
+    """Whether an environment is there, or this Python brings what makes one."""
+    return _works(PYTHON) or _has_module("ensurepip") or _has_module("pip")
 
 
 def install(lock_name: str) -> str:

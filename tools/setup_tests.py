@@ -20,10 +20,10 @@ def main() -> int:
     """Do the named steps; answers the exit status."""
     run_steps(
         [
+            ("system packages", system_packages),
             ("Python environment", environment.make_venv),
             ("Python packages", lambda: environment.install("run")),
             ("test packages", lambda: environment.install("test")),
-            ("system packages", system_packages),
             ("Node.js", lambda: _or_left_to_tests(_node)),
             ("console packages", lambda: _or_left_to_tests(console.packages)),
             ("console build", lambda: _or_left_to_tests(console.build)),
@@ -35,7 +35,8 @@ def main() -> int:
 
 def system_packages() -> str:
     """Install what is missing where that is allowed; what cannot be had is left to the tests to report."""
-    missing = [name for name in SYSTEM_PACKAGES if not _installed(name)]
+    wanted = (*SYSTEM_PACKAGES, *([] if environment.can_make_venv() else ["python3-venv"]))
+    missing = [name for name in wanted if not _installed(name)]
     if not missing:
         return "there"
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
