@@ -36,11 +36,11 @@ class DriverError(Exception):
     """Parent of the three errors that leave a driver."""
 
 
-class Unavailable(DriverError):  # noqa: N818 - named as what the caller should know
+class Unavailable(DriverError):
     """The device cannot be reached or does not answer: try again later."""
 
 
-class Refused(DriverError):  # noqa: N818 - named as what the caller should know
+class Refused(DriverError):
     """The device is well but will not do it; `reason` is a stable code a screen can translate."""
 
     def __init__(self, reason: str, detail: str = "") -> None:

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 
-class TransportUnavailable(Exception):  # noqa: N818 - named as what the caller should know
+class TransportUnavailable(Exception):
     """The link cannot be opened, was lost, or did not answer in time: close it and try again later."""
 
 
@@ -28,7 +28,10 @@ class Transport(Protocol):
         """Close the link; never raises, harmless when closed. A waiting `read` ends as unavailable."""
 
     async def read(self, *, timeout_s: float) -> bytes:
-        """Return 1 to 4,096 bytes; TransportTimeout when none came in time, TransportUnavailable at its end."""
+        """Return 1 to 4,096 bytes; TransportTimeout when none came in time, TransportUnavailable at its end.
+
+        With `timeout_s` 0 only what already waits is returned.
+        """
 
     async def write(self, data: bytes, *, timeout_s: float) -> None:
         """Hand over all bytes within the time."""

@@ -1,4 +1,4 @@
-"""The golden code was made apart from this project's code, by the OpenSSL command line (`openssl dgst -sm3 -mac HMAC`)."""
+"""The golden code was made apart from this code, by the command line `openssl dgst -sm3 -mac HMAC`."""
 
 import hashlib
 import hmac

@@ -1,5 +1,7 @@
 """Golden bytes: laid out by hand from the status tables and the checksum rule of the IND445 manual (see README.md)."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,8 +84,8 @@ def test_a_weight_that_is_no_number_is_malformed() -> None:
 
 def test_an_unchecked_stream_skips_checksums_and_a_checked_one_needs_them() -> None:
     checked = with_checksum(RESTING) + with_checksum(MOVING_NET)
-    for stream_checked in (True, False):
-        found = assert_same_however_cut(lambda chosen=stream_checked: ContinuousStream(checked=chosen), checked)
+    for make in (partial(ContinuousStream, checked=True), partial(ContinuousStream, checked=False)):
+        found = assert_same_however_cut(make, checked)
         assert [reading.weight_mg for reading in found] == [1_250_000, 412_000]
     assert ContinuousStream(checked=True).feed(RESTING + MOVING_NET) == []
 
