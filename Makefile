@@ -11,7 +11,7 @@ LOCK := $(OURS) -m uv pip compile --quiet --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 export PYTHONPATH := firmware-sim
-export FRESH ONLY SEEDS
+export SEEDS
 
 .PHONY: setup run test bench simulate docs lock clean python
 .DEFAULT_GOAL := run
