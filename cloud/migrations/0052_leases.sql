@@ -28,9 +28,12 @@ CREATE TABLE lease_messages (
     from_day integer NOT NULL,
     counter_owner_kind smallint,         -- where a shrink's money goes, NULL for all others
     counter_owner bigint,
+    for_site bigint NOT NULL DEFAULT 0,  -- whom a recall is for
+    for_epoch integer NOT NULL DEFAULT 0,
     answered bigint,                     -- what the site gave back; NULL while no answer came
     PRIMARY KEY (site, epoch, n)
 );
+CREATE INDEX lease_messages_waiting ON lease_messages (person) WHERE answered IS NULL AND kind IN (2, 3, 6);
 SELECT app_protect('lease_messages');
 
 CREATE TABLE lease_homes (
@@ -51,7 +54,8 @@ CREATE TABLE lease_visits (
 );
 SELECT app_protect('lease_visits');
 
--- The one site that may use a limit of a person (rule 3). `next_site` waits for the present holder's return.
+-- The one site that may use a limit of a person (rule 3); site 0 none. `next_site` waits for the holder's return:
+-- for good, or (visit_day > 0) for that one day.
 CREATE TABLE standing_rights (
     person bigint NOT NULL,
     rule bigint NOT NULL,
@@ -59,8 +63,10 @@ CREATE TABLE standing_rights (
     site bigint NOT NULL,
     epoch integer NOT NULL,
     from_day integer NOT NULL,
+    uses_a_day bigint NOT NULL,          -- what a pass for one day is worth
     next_site bigint NOT NULL DEFAULT 0,
-    recalled_n bigint NOT NULL DEFAULT 0,
+    next_epoch integer NOT NULL DEFAULT 0,
+    visit_day integer NOT NULL DEFAULT 0,
     PRIMARY KEY (person, rule)
 );
 CREATE INDEX standing_rights_site ON standing_rights (site, epoch);

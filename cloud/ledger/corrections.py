@@ -1,0 +1,54 @@
+"""Corrections downward: take what is available, ask the sites for the rest, book what remains as a receivable (rule 9)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cloud.core.database import Transaction
+from cloud.ledger.accounts import available, receivable
+from cloud.ledger.lease_store import Holder, Outgoing, send
+from cloud.ledger.leases import recalls
+from cloud.ledger.posting import claim, load_balances, post_lines
+from cloud.ledger.sizing import held_by_sites
+from protocols.ledger.accounts import Account, Transfer, TransferKind
+from protocols.sync.messages import LeaseKind
+
+
+@dataclass(frozen=True, slots=True)
+class Shrunk:
+    """What a correction downward took now, asked sites for, and booked as a receivable."""
+
+    taken: int
+    asked: int
+    receivable: int
+
+
+async def shrink(
+    tx: Transaction, person: int, bucket: int, amount: int, *,
+    to: Account, cause: str, business_day: int, now: datetime, memo: str = "",
+) -> Shrunk | None:  # fmt: skip
+    """Take `amount` off a person's bucket towards `to`; None where `cause` was posted before. No account goes below zero."""
+    if not await claim(tx, cause):
+        return None
+    source = available(person, bucket)
+    free = (await load_balances(tx, [source], locked=True)).get(source, 0)
+    taken = min(free, amount)
+    held = {
+        key: balance for key, balance in (await held_by_sites(tx, [person]))[person].items() if key[2] == bucket
+    }
+    asked = recalls(held, amount - taken)
+    rest = amount - taken - sum(part.amount for _, _, part in asked)
+    transfers = []
+    if taken:
+        transfers.append(Transfer(TransferKind.CORRECTION, source, to, taken))
+    if rest:
+        transfers.append(Transfer(TransferKind.CORRECTION, receivable(person, bucket), to, rest))
+    await post_lines(tx, transfers, cause=cause, business_day=business_day, now=now, memo=memo)
+    counter = (to.owner_kind, to.owner)
+    await send(
+        tx,
+        [
+            Outgoing(Holder(site, epoch), LeaseKind.SHRINK, person, bucket, part.amount, counter=counter)
+            for site, epoch, part in asked
+        ],
+    )
+    return Shrunk(taken, amount - taken - rest, rest)
