@@ -5,18 +5,26 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import uvloop
 
 from cloud.core import logs
+from cloud.core.backup import Backups
+from cloud.core.backup_keeper import keep_backups
+from cloud.core.clock import SystemClock
 from cloud.core.errors import CloudError
 from cloud.core.migrate import migrate
+from cloud.core.postgres import PostgresAddress
+from cloud.core.restore import restore
+from cloud.core.rotation import rotate_data_keys, rotate_master_key
 from cloud.core.server import Servers
-from cloud.core.startup import open_core, open_postgres
+from cloud.core.startup import open_backups, open_core, open_postgres
 from cloud.core.users import ensure_first_administrator
-from cloud.main import create_app, table_modules
+from cloud.main import BACKUP_FACTS, create_app, table_modules
 from cloud.settings import Settings
 from protocols.settings.checker import load
 
@@ -58,9 +66,12 @@ async def _serve(settings: Settings, _arguments: argparse.Namespace) -> None:
         servers = Servers(create_app(core), core)
         await core.events.start()
         await core.jobs.start()
+        keeper = asyncio.create_task(keep_backups(settings, core.clock, BACKUP_FACTS))
         broker = f"{core.broker.host}:{core.broker.port}" if core.broker else ""
         _tell("ready", broker=broker, **asdict(servers.addresses))
         await servers.serve(stop)
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
     _tell("stopped")
 
 
@@ -70,7 +81,44 @@ async def _migrate(settings: Settings, _arguments: argparse.Namespace) -> None:
             print(name)
 
 
-_COMMANDS = {"serve": _serve, "migrate": _migrate}
+async def _backup(settings: Settings, _arguments: argparse.Namespace) -> None:
+    async with _backups(settings) as (backups, _address):
+        _tell("backup", name=(await backups.make()).name)
+
+
+async def _verify(settings: Settings, arguments: argparse.Namespace) -> None:
+    async with _backups(settings) as (backups, _address):
+        _tell("verified", name=(await backups.verify(arguments.name)).name)
+
+
+async def _restore(settings: Settings, arguments: argparse.Namespace) -> None:
+    async with _backups(settings) as (backups, address):
+        done = await restore(backups, address, SystemClock(), name=arguments.name, even_older=arguments.even_older)
+        _tell("restored", **asdict(done))
+
+
+async def _rotate_keys(settings: Settings, arguments: argparse.Namespace) -> None:
+    async with open_core(settings, table_modules=table_modules(), with_broker=False) as core:
+        if arguments.master:
+            _tell("master_key_rotated", keys=await rotate_master_key(core))
+        else:
+            _tell("data_keys_rotated", organisations=await rotate_data_keys(core))
+
+
+_COMMANDS = {
+    "serve": _serve,
+    "migrate": _migrate,
+    "backup": _backup,
+    "verify": _verify,
+    "restore": _restore,
+    "rotate-keys": _rotate_keys,
+}
+
+
+@asynccontextmanager
+async def _backups(settings: Settings) -> AsyncIterator[tuple[Backups, PostgresAddress]]:
+    async with open_postgres(settings) as address:
+        yield open_backups(settings, address, SystemClock(), BACKUP_FACTS), address
 
 
 def _tell(event: str, **facts: object) -> None:
@@ -95,7 +143,10 @@ def _settings(path: Path) -> Settings | None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m cloud", description=__doc__)
     parser.add_argument("command", choices=["check", *_COMMANDS])
+    parser.add_argument("name", nargs="?", default="", help="of a backup; the newest by default")
     parser.add_argument("--config", default="cloud.toml")
+    parser.add_argument("--even-older", action="store_true", help="restore a backup older than edges rely on")
+    parser.add_argument("--master", action="store_true", help="rotate-keys: the master key instead of the data keys")
     return parser
 
 

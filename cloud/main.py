@@ -8,6 +8,7 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from cloud.core import event_routes, health_routes, problems, session_routes
+from cloud.core.backup import BackupFact
 from cloud.core.console import Console
 from cloud.core.context import Core
 from cloud.core.middleware import Guard
@@ -23,6 +24,19 @@ class Part:
     tables: str = ""
     register: Sequence[Callable[[Core], None]] = ()
 
+
+# Where each stream stands in a backup, and that edges may prune up to there once it is verified (rule 24).
+STREAMS_SAFE: Final = BackupFact(
+    name="streams",
+    read="SELECT device, epoch, branch, applied_through FROM streams ORDER BY device, epoch, branch",
+    safe=(
+        "UPDATE streams SET safe_through = greatest(streams.safe_through, fact.applied_through) "
+        "FROM jsonb_to_recordset($1::jsonb) AS fact "
+        "(device bigint, epoch integer, branch smallint, applied_through bigint) "
+        "WHERE (streams.device, streams.epoch, streams.branch) = (fact.device, fact.epoch, fact.branch)"
+    ),
+)
+BACKUP_FACTS: Final = (STREAMS_SAFE,)
 
 PARTS: Final[tuple[Part, ...]] = ()
 

@@ -1,4 +1,4 @@
-"""Every setting of the core with its default and unit. `cloud.toml` shows them all; nothing else is read at run time."""
+"""Every setting of the core with its default and unit. `cloud.toml` shows them all."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class Server:
 
     host: str = setting("127.0.0.1", "address the HTTPS port listens on; 0.0.0.0 for all", low=1)
     port: int = setting(8443, "HTTPS port of edges, API and console; 0 takes a free one", low=0, high=65535)
-    console_port: int = setting(8080, "plain HTTP port, loopback only, in demo mode; 0 takes a free one", low=0, high=65535)
+    console_port: int = setting(8080, "plain HTTP port on loopback in demo mode; 0 takes a free one", low=0, high=65535)
     names: tuple[str, ...] = setting(("localhost", "127.0.0.1"), "names and addresses the own certificate is made for")
     demo: bool = setting(False, "open the plain loopback port and the pull-the-plug page; never on a real site")
     body_limit_bytes: int = setting(8_388_608, "largest request body", unit="bytes", low=65_536, high=1_073_741_824)
@@ -27,6 +27,7 @@ class DatabaseSettings:
 
     dsn: str = setting("", "address as the role quartermaster; empty starts the embedded PostgreSQL")
     owner_dsn: str = setting("", "address as the role quartermaster_owner, for migrations; needed with dsn")
+    admin_dsn: str = setting("", "with dsn: a role past row-level security that makes databases, for backups")
     pool_least: int = setting(2, "connections kept open", low=1, high=200)
     pool_most: int = setting(20, "most connections of one process", low=2, high=500)
     acquire_timeout_s: float = setting(10.0, "longest wait for a free connection", unit="s", low=0.1, high=300)
@@ -43,7 +44,7 @@ class Security:
     lockout_failures: int = setting(5, "wrong passwords before a user is locked", low=2, high=100)
     lockout_s: int = setting(900, "how long a lock lasts", unit="s", low=10, high=_DAY_S)
     scrypt_cost: int = setting(14, "password hashing cost as a power of two", low=10, high=20)
-    approval_s: int = setting(_DAY_S, "a request for a second person's approval ends after", unit="s", low=300, high=30 * _DAY_S)
+    approval_s: int = setting(_DAY_S, "a wish for a second person ends after", unit="s", low=300, high=30 * _DAY_S)
     master_key_file: str = setting("", "key that wraps the data keys; empty: keys/master.key in the state directory")
 
 
@@ -64,7 +65,7 @@ class Events:
     batch: int = setting(200, "events delivered in one go", low=1, high=10_000)
     attempts: int = setting(20, "tries before an event is set aside for a person", low=1, high=1000)
     keep_s: int = setting(7 * _DAY_S, "delivered events are kept so long", unit="s", low=60, high=400 * _DAY_S)
-    stream_queue: int = setting(256, "events waiting for one live page before it is told to read anew", low=8, high=100_000)
+    stream_queue: int = setting(256, "events waiting for one live page before it reads anew", low=8, high=100_000)
     stream_clients: int = setting(500, "live pages of one process", low=1, high=100_000)
 
 
@@ -103,7 +104,7 @@ class Sync:
     batch_entries: int = setting(1000, "entries of one batch", low=1, high=10_000)
     batch_bytes: int = setting(4_194_304, "bytes of one batch", unit="bytes", low=65_536, high=67_108_864)
     poison_run: int = setting(20, "like failures running before a stream is stopped", low=2, high=10_000)
-    clock_tolerance_s: float = setting(300.0, "a device's clock may be off so far before it is shown", unit="s", low=1, high=_DAY_S)
+    clock_tolerance_s: float = setting(300.0, "a clock off by more is shown", unit="s", low=1, high=_DAY_S)
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class Log:
 class Settings:
     """The whole file."""
 
-    state_directory: str = setting("var/cloud", "database, keys, certificate and backups, from the working directory", low=1)
+    state_directory: str = setting("var/cloud", "database, keys, certificate, backups", low=1)
     server: Server = section(Server)
     database: DatabaseSettings = section(DatabaseSettings)
     security: Security = section(Security)

@@ -24,9 +24,7 @@ class CsrfMissing(Forbidden):
     title = f"Changing requests carry the header {CSRF_HEADER}: {CSRF_VALUE}"
 
 
-def current_user(
-    right: str | None = None, *, before_password_change: bool = False
-) -> Callable[..., Awaitable[User]]:
+def current_user(right: str | None = None, *, before_password_change: bool = False) -> Callable[..., Awaitable[User]]:
     """A dependency that gives the signed-in User, who must hold `right` if one is named.
 
     Raises Unauthenticated, Forbidden, CsrfMissing or PasswordMustChange. The header `X-Organisation` acts for an

@@ -22,7 +22,9 @@ _HEADERS: Final = (
 class Guard:
     """The outermost ASGI layer. `untimed` are path prefixes of endless answers (event streams)."""
 
-    def __init__(self, app: ASGIApp, *, body_limit_bytes: int, request_timeout_s: float, untimed: tuple[str, ...]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, body_limit_bytes: int, request_timeout_s: float, untimed: tuple[str, ...]
+    ) -> None:
         self._app = app
         self._limit = body_limit_bytes
         self._timeout_s = request_timeout_s

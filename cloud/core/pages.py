@@ -55,7 +55,9 @@ def after_values(request: PageRequest, *kinds: type) -> tuple[Any, ...] | None:
     return request.after
 
 
-def make_page(rows: Sequence[Any], request: PageRequest, *, key: Callable[[Any], Sequence[Any]], item: Callable[[Any], T]) -> Page[T]:
+def make_page(
+    rows: Sequence[Any], request: PageRequest, *, key: Callable[[Any], Sequence[Any]], item: Callable[[Any], T]
+) -> Page[T]:
     """The page of `rows` (read with `request.fetch`); `key` gives the ordering key of a row, whole numbers and texts."""
     shown = rows[: request.limit]
     more = len(rows) > request.limit

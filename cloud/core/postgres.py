@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
@@ -117,9 +118,17 @@ class EmbeddedPostgres:
         _hand_over(self.directory)
         _open_the_way(binary("postgres"), self.directory)
         shutil.rmtree(self._data, ignore_errors=True)
-        command = [str(binary("initdb")), "-D", str(self._data), "-U", ADMIN_ROLE, "--encoding=UTF8", "--locale=C.UTF-8"]
+        command = [
+            str(binary("initdb")),
+            "-D",
+            str(self._data),
+            "-U",
+            ADMIN_ROLE,
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+        ]
         command += ["--auth=peer", "--no-instructions", "--data-checksums"]
-        await asyncio.to_thread(run_tool, command, timeout_s=_START_TIMEOUT_S)
+        await asyncio.to_thread(run_tool, command, timeout_s=_START_TIMEOUT_S, as_owner_of_data=True)
 
     def _launch(self) -> None:
         socket = self._make_socket_directory()
@@ -222,7 +231,7 @@ async def make_roles(admin_dsn: str) -> None:
 
 async def make_database(admin_dsn: str, name: str, *, template: str = "") -> None:
     """Make the database `name` (owned by the owner role) unless it exists; from `template` if one is named."""
-    connection = await asyncpg.connect(admin_dsn, timeout=10)
+    connection = await asyncpg.connect(renamed(admin_dsn, "postgres"), timeout=10)
     try:
         if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
             return
@@ -230,6 +239,25 @@ async def make_database(admin_dsn: str, name: str, *, template: str = "") -> Non
         await connection.execute(f'CREATE DATABASE "{name}" OWNER {OWNER_ROLE}{copied}')
     finally:
         await connection.close()
+
+
+async def drop_database(admin_dsn: str, name: str) -> None:
+    """Remove the database `name` if it exists, ending whatever is connected to it."""
+    connection = await asyncpg.connect(renamed(admin_dsn, "postgres"), timeout=10)
+    try:
+        await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    finally:
+        await connection.close()
+
+
+def renamed(dsn: str, database: str) -> str:
+    """The same address with another database's name."""
+    return urlunsplit(urlsplit(dsn)._replace(path=f"/{database}"))
+
+
+def database_of(dsn: str) -> str:
+    """The name of the database in an address."""
+    return urlsplit(dsn).path.lstrip("/")
 
 
 def binary(name: str) -> Path:
@@ -240,11 +268,15 @@ def binary(name: str) -> Path:
     return Path(package.submodule_search_locations[0]) / _INSTALLED / name
 
 
-def run_tool(command: list[str], *, timeout_s: float) -> None:
-    """Run a PostgreSQL program as the user that owns the data; what it says goes into the error."""
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False, cwd="/", **_as_service_user()
-    )
+def run_tool(command: list[str], *, timeout_s: float, as_owner_of_data: bool = False) -> None:
+    """Run a PostgreSQL program; what it says goes into the error. Raises Unavailable."""
+    account = _as_service_user() if as_owner_of_data else {}
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False, cwd="/", **account
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(f"{Path(command[0]).name} did not end within {timeout_s:g} s") from error
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip()
         raise Unavailable(f"{Path(command[0]).name} ended with {done.returncode}: {said}")

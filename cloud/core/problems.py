@@ -70,8 +70,14 @@ def translate(error: BaseException) -> CloudError | None:
 
 _MEANINGS: Final[Sequence[tuple[tuple[type[Exception], ...], Any]]] = (
     ((asyncpg.UniqueViolationError,), lambda: Conflict("this exists already", reason="exists")),
-    ((asyncpg.ForeignKeyViolationError, asyncpg.RestrictViolationError), lambda: Conflict("something else depends on it, or is missing", reason="reference")),
-    ((asyncpg.CheckViolationError, asyncpg.NotNullViolationError), lambda: Invalid("", "a value is outside what is allowed")),
+    (
+        (asyncpg.ForeignKeyViolationError, asyncpg.RestrictViolationError),
+        lambda: Conflict("something else depends on it, or is missing", reason="reference"),
+    ),
+    (
+        (asyncpg.CheckViolationError, asyncpg.NotNullViolationError),
+        lambda: Invalid("", "a value is outside what is allowed"),
+    ),
     ((asyncpg.DataError,), lambda: Invalid("", "a value does not fit its field")),
     ((asyncpg.SerializationError, asyncpg.DeadlockDetectedError), lambda: Unavailable("try again", reason="collision")),
     ((asyncpg.QueryCanceledError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError), lambda: Unavailable()),
@@ -118,4 +124,3 @@ async def _on_validation(_request: Request, error: Exception) -> JSONResponse:
 def _field(location: Sequence[Any]) -> str:
     parts = [str(part) for part in location if part not in ("body", "query", "path", "header", "cookie")]
     return ".".join(parts)
-

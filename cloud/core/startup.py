@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from cloud.core.backup import BackupFact, Backups
 from cloud.core.broker import EmbeddedBroker
 from cloud.core.clock import Clock, SystemClock
 from cloud.core.context import BrokerAddress, Core
@@ -61,7 +62,8 @@ async def open_core(
 async def open_postgres(settings: Settings) -> AsyncIterator[PostgresAddress]:
     """The addresses of the given PostgreSQL, or of the embedded one, which runs within this block."""
     if settings.database.dsn:
-        yield PostgresAddress(settings.database.dsn, settings.database.owner_dsn or settings.database.dsn)
+        given = settings.database
+        yield PostgresAddress(given.dsn, given.owner_dsn or given.dsn, given.admin_dsn)
         return
     embedded = EmbeddedPostgres(Path(settings.state_directory) / "postgres")
     address = await embedded.start()
@@ -87,6 +89,19 @@ async def open_database(settings: Settings, dsn: str, table_modules: Sequence[st
         await database.close()
         raise Unavailable("the role in database.dsn may pass row-level security: use the role quartermaster")
     return database
+
+
+def open_backups(settings: Settings, address: PostgresAddress, clock: Clock, facts: Sequence[BackupFact]) -> Backups:
+    """The backups of this installation."""
+    given = settings.backup.directory
+    return Backups(
+        Path(given) if given else Path(settings.state_directory) / "backups",
+        address,
+        clock,
+        facts=facts,
+        timeout_s=settings.backup.timeout_s,
+        master_key=read_master_key(master_key_path(settings)),
+    )
 
 
 def master_key_path(settings: Settings) -> Path:

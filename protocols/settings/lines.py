@@ -7,7 +7,9 @@ Path = tuple[str | int, ...]
 
 _TABLE: Final = re.compile(r"^\s*\[(?P<name>[^\[\]]+)\]\s*(#.*)?$")
 _ARRAY_TABLE: Final = re.compile(r"^\s*\[\[(?P<name>[^\[\]]+)\]\]\s*(#.*)?$")
-_KEY: Final = re.compile(r"""^\s*(?P<key>(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*[A-Za-z0-9_-]+)*)\s*=(?P<rest>.*)$""")
+_KEY: Final = re.compile(
+    r"""^\s*(?P<key>(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*[A-Za-z0-9_-]+)*)\s*=(?P<rest>.*)$"""
+)
 _STRING: Final = re.compile(r'"(?:\\.|[^"\\])*"|\'[^\']*\'')
 
 

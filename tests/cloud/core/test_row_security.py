@@ -95,15 +95,34 @@ async def test_the_systems_right_is_narrow(database: Database) -> None:
 
 
 async def test_every_table_of_an_organisation_forces_row_security(module_address: PostgresAddress) -> None:
+    rows = await _unprotected(module_address, partitions=False)
+    assert rows == [], f"call app_protect('{rows[0]}') in the migration that makes it"
+
+
+async def test_a_partition_that_takes_copies_can_only_be_added_to(module_address: PostgresAddress) -> None:
     connection = await owner_connection(module_address)
+    try:
+        for name in await _unprotected(module_address, partitions=True):
+            rights = await connection.fetchrow(
+                "SELECT has_table_privilege('quartermaster', $1, 'SELECT, UPDATE, DELETE, TRUNCATE') AS others, "
+                "EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = $1::regclass AND tgname = 'rows_stay_home') AS held",
+                name,
+            )
+            assert (rights["others"], rights["held"]) == (False, True), f"make {name} by app_copy_target()"
+    finally:
+        await connection.close()
+
+
+async def _unprotected(address: PostgresAddress, *, partitions: bool) -> list[str]:
+    connection = await owner_connection(address)
     try:
         rows = await connection.fetch(
             "SELECT c.relname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid "
-            "WHERE a.attname = 'organisation_id' AND c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace "
-            "AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND EXISTS "
-            "(SELECT 1 FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polname = 'organisation')) ORDER BY 1"
+            "WHERE a.attname = 'organisation_id' AND c.relkind IN ('r', 'p') AND c.relispartition = $1 "
+            "AND c.relnamespace = 'public'::regnamespace AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND EXISTS "
+            "(SELECT 1 FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polname = 'organisation')) ORDER BY 1",
+            partitions,
         )
     finally:
         await connection.close()
-    unprotected = [row["relname"] for row in rows]
-    assert unprotected == [], f"call app_protect('{unprotected[0]}') in the migration that makes it"
+    return [row["relname"] for row in rows]
