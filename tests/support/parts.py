@@ -5,6 +5,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tools.environment import find_node
 
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
@@ -43,6 +45,16 @@ FINDERS: dict[str, Callable[[], Path | None]] = {
 def find(part: str) -> Path | None:
     """Where a part is, or None. A part nobody knows is a KeyError: add its finder here."""
     return FINDERS[part]()
+
+
+def check(*wanted: str, strict: bool) -> None:
+    """Skip the running test where a part is missing, by name; fail it when `strict`."""
+    for part in wanted:
+        if find(part) is None:
+            reason = f"needs {part}, which this machine does not have (root on Debian gets it by `make test`)"
+            if strict:
+                pytest.fail(reason, pytrace=False)
+            pytest.skip(reason)
 
 
 def require(part: str) -> Path:
