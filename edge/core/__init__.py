@@ -1,0 +1,1 @@
+"""What every part of the edge stands on: time, supervision, errors, logging."""

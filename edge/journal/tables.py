@@ -1,0 +1,25 @@
+"""Tables of the journal. Business time rises with seq, so a day is a range found by halving, without an index."""
+
+from edge.store.schema import Schema
+
+JOURNAL_SCHEMA = Schema(
+    "journal",
+    (
+        """
+        CREATE TABLE entries (
+            seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, business_ms INTEGER NOT NULL,
+            sum_fen INTEGER NOT NULL, hash BLOB NOT NULL, body BLOB NOT NULL
+        );
+        CREATE TABLE journal_state (
+            one INTEGER PRIMARY KEY CHECK (one = 1), boot INTEGER NOT NULL,
+            applied_through INTEGER NOT NULL, applied_sum_fen INTEGER NOT NULL, safe_through INTEGER NOT NULL,
+            generation INTEGER NOT NULL
+        );
+        INSERT INTO journal_state VALUES (1, 0, 0, 0, 0, 0);
+        CREATE TABLE checkpoints (
+            seq INTEGER PRIMARY KEY, head BLOB NOT NULL, key_id INTEGER NOT NULL, signature BLOB NOT NULL
+        );
+        CREATE TABLE stream_keys (key_id INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL);
+        """,
+    ),
+)

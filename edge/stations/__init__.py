@@ -1,0 +1,1 @@
+"""Stations: what a gateway does for people, one folder a kind of place."""

@@ -1,0 +1,1 @@
+"""SQLite under one writer: group commit over lanes, migrations, room on the disk, recovery."""

@@ -1,0 +1,71 @@
+"""Room on the disk: business is refused while facts in hand can still be kept."""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+_MB: Final = 1024 * 1024
+_LOOK_EVERY_S: Final = 1.0
+
+
+def disk_free_bytes(folder: Path) -> int:
+    """Bytes that an ordinary user may still write."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
+
+
+class Room:
+    """Whether new business may be written, and a reserve file to give up when even facts in hand find no room."""
+
+    def __init__(
+        self, folder: Path, *, minimum_free_mb: int, reserve_mb: int, free_bytes: Callable[[Path], int]
+    ) -> None:
+        self._folder = folder
+        self._reserve = folder / "reserve"
+        self._minimum = minimum_free_mb * _MB
+        self._reserve_bytes = reserve_mb * _MB
+        self._free_bytes = free_bytes
+        self._looked_s = float("-inf")
+        self._low = False
+
+    def low(self) -> bool:
+        """Whether the disk is below the minimum; looks at it at most once a second."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s >= _LOOK_EVERY_S:
+            self.look()
+        return self._low
+
+    def look(self) -> int:
+        """Free MB now; fills the reserve file again where there is room."""
+        free = self._free_bytes(self._folder)
+        self._looked_s = time.monotonic()
+        self._low = free < self._minimum
+        if not self._low and free > self._minimum + 2 * self._reserve_bytes and not self._reserve.exists():
+            self._fill()
+        return free // _MB
+
+    def give_up_reserve(self) -> bool:
+        """Free the reserve for facts in hand; True where there was one. Business stays refused."""
+        self._low = True
+        self._looked_s = time.monotonic()
+        try:
+            self._reserve.unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _fill(self) -> None:
+        """Make the file whole under another name first, so that a reserve is never half there."""
+        partial = self._reserve.with_suffix(".partial")
+        try:
+            with partial.open("wb") as file:
+                if self._reserve_bytes:
+                    os.posix_fallocate(file.fileno(), 0, self._reserve_bytes)
+            partial.rename(self._reserve)
+        except OSError:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+            self._low = True
