@@ -64,3 +64,8 @@ def test_colours_are_named_in_the_tokens_alone() -> None:
         if (hit := COLOUR.search(line))
     ]
     assert not wrong, "name the colour in the tokens file and use its name:\n" + "\n".join(wrong)
+
+
+def test_there_is_one_file_of_tokens() -> None:
+    found = [name_of(path) for path in files(".css", ".scss", ".ts", ".json") if path.stem.startswith("tokens")]
+    assert len(found) == 1, f"every surface reads one file of design tokens, found {found}"

@@ -21,6 +21,7 @@ LESSONS = {
     "thingsboard-lag": "a backlog drained slower than it grew",
     "greengrass-spool": "a small spool in memory dropped its oldest records",
     "iotedge-2h": "records were kept for two hours and no longer",
+    "snipe-it-6167": "rows of other companies could be seen",
     "shelf-2580": "queued scans were lost in silence and shown as done",
     "formio-resubmit": "a retry doubled a submission",
 }
