@@ -65,24 +65,33 @@ def test_every_domain_has_its_door() -> None:
     assert not lacking, "\n".join(lacking)
 
 
-@pytest.mark.parametrize(
-    ("library", "stems"),
-    [
-        ("fastapi", ("routes",)),
-        ("pydantic", ("schemas",)),
-        ("tortoise.models", ("tables",)),
-    ],
-)
-def test_a_domain_keeps_each_library_in_the_file_of_its_job(library: str, stems: tuple[str, ...]) -> None:
+def is_for(path: Path, job: str) -> bool:
+    return path.stem.startswith(job) or path.stem.endswith(f"_{job}") or job in path.parent.name
+
+
+def test_only_routes_of_a_domain_know_http() -> None:
     wrong = [
         f"{name_of(path)}:{line} imports {module}"
         for folder in folders_of("cloud", "domains")
         for path in folder.rglob("*.py")
-        if not path.stem.startswith(stems)
+        if not is_for(path, "routes")
         for line, module in imports_of(path)
-        if f"{module}.".startswith(f"{library}.")
+        if module.split(".")[0] in {"fastapi", "starlette"}
     ]
-    assert not wrong, f"{library} belongs into {', '.join(stems)}:\n" + "\n".join(wrong)
+    assert not wrong, "HTTP belongs into routes.py:\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize(("base", "job"), [("BaseModel", "schemas"), ("Model", "tables")])
+def test_a_domain_defines_its_schemas_and_tables_in_their_files(base: str, job: str) -> None:
+    wrong = [
+        f"{name_of(path)}:{node.lineno} {node.name}"
+        for folder in folders_of("cloud", "domains")
+        for path in folder.rglob("*.py")
+        if not is_for(path, job)
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ClassDef) and any(isinstance(each, ast.Name) and each.id == base for each in node.bases)
+    ]
+    assert not wrong, f"these belong into {job}.py:\n" + "\n".join(wrong)
 
 
 def test_rules_of_a_domain_are_pure() -> None:
