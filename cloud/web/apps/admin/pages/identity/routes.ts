@@ -1,0 +1,29 @@
+import type { RouteRecordRaw } from "vue-router";
+
+export const signIn: RouteRecordRaw = {
+  path: "/sign-in",
+  name: "sign-in",
+  component: () => import("./views/SignIn.vue"),
+};
+
+/** People and one person; `tabs` are what other areas show of a person. */
+export function routes(tabs: RouteRecordRaw[]): RouteRecordRaw[] {
+  return [
+    { path: "people", name: "people", component: () => import("./views/People.vue") },
+    {
+      path: "people/:id(\\d+)",
+      component: () => import("./views/Person.vue"),
+      props: (to) => ({ id: Number(to.params["id"]) }),
+      children: [
+        ...tabs,
+        {
+          path: "credentials",
+          name: "person-credentials",
+          meta: { place: "people" },
+          component: () => import("./views/PersonCredentials.vue"),
+          props: (to) => ({ id: Number(to.params["id"]) }),
+        },
+      ],
+    },
+  ];
+}
