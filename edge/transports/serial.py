@@ -90,19 +90,25 @@ class SerialTransport:
         return self._port.fd
 
     async def _read_when_ready(self) -> bytes:
+        """What waits, or what comes next; nothing means that the port was unplugged.
+
+        The line is set to return at once: an empty read means "nothing yet", but "gone" once the port said it is ready.
+        """
         loop = asyncio.get_running_loop()
+        announced = False
         while True:
             fd = self._fd()
+            with contextlib.suppress(BlockingIOError):
+                data = os.read(fd, _MOST_READ_BYTES)
+                if data or announced:
+                    return data
+            ready = self._ready = asyncio.Event()
+            loop.add_reader(fd, ready.set)
             try:
-                return os.read(fd, _MOST_READ_BYTES)
-            except BlockingIOError:
-                ready = asyncio.Event()
-                self._ready = ready
-                loop.add_reader(fd, ready.set)
-                try:
-                    await ready.wait()
-                finally:
-                    self._unwatch(loop.remove_reader, fd)
+                await ready.wait()
+            finally:
+                self._unwatch(loop.remove_reader, fd)
+            announced = True
 
     async def _write_when_ready(self, rest: memoryview) -> None:
         loop = asyncio.get_running_loop()

@@ -1,0 +1,1 @@
+"""A serial card reader that cards are held to."""

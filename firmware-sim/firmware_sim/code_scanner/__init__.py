@@ -1,0 +1,1 @@
+"""A code scanner that phones and packs are held to."""

@@ -1,0 +1,1 @@
+"""An ESC/POS receipt printer whose paper can be read back."""

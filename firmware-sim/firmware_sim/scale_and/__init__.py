@@ -1,0 +1,1 @@
+"""A scale with A&D text output."""

@@ -1,0 +1,1 @@
+"""A scale with CAS 22-byte output."""

@@ -1,0 +1,1 @@
+"""A scale with Toledo continuous output."""

@@ -1,0 +1,1 @@
+"""A scale with an XK3190-A9 indicator in continuous mode."""

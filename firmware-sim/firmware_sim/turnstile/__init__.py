@@ -1,0 +1,1 @@
+"""A turnstile behind a Modbus relay module."""
