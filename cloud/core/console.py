@@ -1,5 +1,6 @@
 """The built console as static files; a path of one of its pages answers the page's app."""
 
+from http import HTTPStatus
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
@@ -21,7 +22,7 @@ class Console(StaticFiles):
         try:
             return await super().get_response(path, scope)
         except HTTPException as error:
-            if error.status_code != 404 or path.startswith(_API) or "." in path.rsplit("/", 1)[-1]:
+            if error.status_code != HTTPStatus.NOT_FOUND or path.startswith(_API) or "." in path.rsplit("/", 1)[-1]:
                 raise
             first = path.split("/", 1)[0]
             app = f"{first}/index.html" if (Path(str(self.directory)) / first / "index.html").exists() else "index.html"

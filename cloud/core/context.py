@@ -40,8 +40,7 @@ class Core:
 
 def get_core(request: Request) -> Core:
     """The core of the application a request came to."""
-    core = request.app.state.core
-    assert isinstance(core, Core)
+    core: Core = request.app.state.core
     return core
 
 

@@ -1,4 +1,4 @@
-"""Personal fields at rest: SM4-GCM under a data key per organisation, wrapped by a master key; blind indexes to search."""
+"""Personal fields at rest: SM4-GCM under a data key per organisation, itself wrapped by a master key; blind indexes."""
 
 import os
 import secrets
@@ -83,7 +83,7 @@ class Vault:
         self._clock = clock
 
     async def keys(self, tx: Transaction) -> OrganisationKeys:
-        """The keys of `tx.organisation_id`. Raises SealBroken where the master key is not the one they were wrapped by."""
+        """The keys of `tx.organisation_id`. Raises SealBroken under a master key that did not wrap them."""
         rows = await tx.fetch(
             "SELECT purpose, version, wrapped FROM core_data_keys WHERE organisation_id = $1", tx.organisation_id
         )

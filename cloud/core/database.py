@@ -96,7 +96,7 @@ class Database:
 
     @asynccontextmanager
     async def plain_transaction(self) -> AsyncIterator[Transaction]:
-        """A transaction of no organisation: it reaches only tables that belong to none (migrations, generation, jobs)."""
+        """A transaction of no organisation: it reaches only tables that belong to none (generation, jobs)."""
         async with self._begin("read_committed") as connection:
             yield Transaction(connection, None)
 

@@ -222,7 +222,7 @@ class Events:
             try:
                 while await self.deliver_pending() >= self._limits.batch:
                     pass
-            except Exception:
+            except Exception:  # noqa: BLE001 - a loop that must outlive any defect; it is logged
                 _log.exception("delivery of events failed; trying again")
             try:
                 async with asyncio.timeout(self._limits.poll_s):
@@ -239,7 +239,7 @@ class Events:
                         await self._publish_for_ever()
                     finally:
                         await connection.remove_listener(CHANNEL, self._heard)
-            except Exception:
+            except Exception:  # noqa: BLE001 - as above
                 _log.exception("listening for events failed; trying again")
                 await asyncio.sleep(self._limits.poll_s)
 

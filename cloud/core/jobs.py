@@ -1,4 +1,4 @@
-"""Work for later: procrastinate on the same PostgreSQL, deferred by its SQL function so that it commits with the use case."""
+"""Work for later: procrastinate on the same PostgreSQL, deferred in SQL so that it commits with the use case."""
 
 import asyncio
 import json
@@ -34,13 +34,13 @@ class Jobs:
         self._task: asyncio.Task[None] | None = None
 
     def register(self, name: str, handler: JobHandler, *, attempts: int = 5) -> None:
-        """Run `handler` for jobs named `name`; a failure is tried again with a growing wait, `attempts` times in all."""
+        """Run `handler` for jobs named `name`; a failure is tried again with growing waits, `attempts` times in all."""
         retry = procrastinate.RetryStrategy(max_attempts=attempts, exponential_wait=2)
-        self._app.task(handler, name=name, queue=QUEUE, retry=retry)
+        self._app.task(name=name, queue=QUEUE, retry=retry)(handler)
 
     def periodic(self, name: str, cron: str, handler: JobHandler) -> None:
-        """Run `handler(timestamp: int)` by a cron expression (UTC), once over all processes; Unix seconds are passed."""
-        task = self._app.task(handler, name=name, queue=QUEUE, queueing_lock=name)
+        """Run `handler(timestamp)` by a cron expression (UTC), once over all processes; Unix seconds are passed."""
+        task = self._app.task(name=name, queue=QUEUE, queueing_lock=name)(handler)
         self._app.periodic(cron=cron)(task)
 
     async def defer(

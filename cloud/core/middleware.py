@@ -46,7 +46,7 @@ class Guard:
                     await self._app(scope, exchange.receive, exchange.send)
         except TimeoutError:
             answer = problem(Unavailable("this took too long"))
-        except Exception:
+        except Exception:  # noqa: BLE001 - the last place where it can become an answer
             answer = unexpected()
         if exchange.over:
             answer = problem(TooLarge())

@@ -32,8 +32,9 @@ class Orm:
         with context:
             await context.init(config={"connections": {_ALIAS: engine}, "apps": apps}, use_tz=True, timezone="UTC")
         client = context.connections.get(_ALIAS)
-        assert isinstance(client, AsyncpgDBClient)
-        client._pool = pool
+        if not isinstance(client, AsyncpgDBClient):
+            raise TypeError("Tortoise gave another client than the one for asyncpg")
+        client._pool = pool  # noqa: SLF001 - one pool under both, see bound_to
         return cls(pool, (context, client))
 
     @contextlib.contextmanager
@@ -44,7 +45,7 @@ class Orm:
             return
         context, client = self._bound
         wrapper = TransactionWrapper(client)
-        wrapper._connection = connection
+        wrapper._connection = connection  # noqa: SLF001 - as its own `in_transaction` does
         # The public ways in are one context for the whole process or one per `async with`; requests run in tasks
         # of their own and several databases live in one test process, so the variable itself is set and restored.
         mark = _current_context.set(context)
@@ -58,7 +59,7 @@ class Orm:
     async def close(self) -> None:
         """Close the pool under both."""
         if self._bound is not None:
-            self._bound[1]._pool = None
+            self._bound[1]._pool = None  # noqa: SLF001 - it is ours
         try:
             async with asyncio.timeout(_CLOSE_TIMEOUT_S):
                 await self._pool.close()

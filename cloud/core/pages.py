@@ -58,7 +58,7 @@ def after_values(request: PageRequest, *kinds: type) -> tuple[Any, ...] | None:
 def make_page(
     rows: Sequence[Any], request: PageRequest, *, key: Callable[[Any], Sequence[Any]], item: Callable[[Any], T]
 ) -> Page[T]:
-    """The page of `rows` (read with `request.fetch`); `key` gives the ordering key of a row, whole numbers and texts."""
+    """The page of `rows` (read with `request.fetch`); `key` gives a row's ordering key, whole numbers and texts."""
     shown = rows[: request.limit]
     more = len(rows) > request.limit
     return Page(items=[item(row) for row in shown], next_cursor=_encode(key(shown[-1])) if more else None)

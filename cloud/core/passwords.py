@@ -8,6 +8,8 @@ from typing import Final
 
 _BLOCK: Final = 8
 _SALT_SIZE: Final = 16
+_KINDS_LEAST: Final = 2
+_DIFFERENT_LEAST: Final = 4
 _MEMORY_MOST: Final = 256 * 1024 * 1024
 PASSWORD_MOST: Final = 256
 
@@ -38,7 +40,7 @@ def password_weakness(password: str, *, login: str, least: int) -> str | None:
     if login.lower() in password.lower():
         return "must not contain the login name"
     kinds = sum((any(c.isdigit() for c in password), any(c.isalpha() for c in password), not password.isalnum()))
-    if kinds < 2 or len(set(password)) < 4:
+    if kinds < _KINDS_LEAST or len(set(password)) < _DIFFERENT_LEAST:
         return "must mix letters with digits or signs"
     return None
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -34,6 +34,7 @@ _SOCKET_PATH_MOST: Final = 100
 _START_TIMEOUT_S: Final = 60.0
 _STOP_TIMEOUT_S: Final = 30.0
 _POLL_S: Final = 0.05
+_SOCKET_LINE: Final = 4  # of postmaster.pid, from 0
 _PR_SET_PDEATHSIG: Final = 1
 _ROOTS_SERVICE_USER: Final = "nobody"
 
@@ -45,7 +46,7 @@ local all all peer map=quartermaster
 
 @dataclass(frozen=True)
 class PostgresAddress:
-    """How to reach a PostgreSQL: as the application, as the owner of the tables, and (embedded only) as administrator."""
+    """How to reach PostgreSQL: as the application, as the owner of the tables, as administrator ("" if unknown)."""
 
     dsn: str
     owner_dsn: str
@@ -160,7 +161,7 @@ class EmbeddedPostgres:
                 stderr=log,
                 cwd=self._data,
                 start_new_session=True,  # so that Ctrl-C reaches the core, which stops this in its turn
-                preexec_fn=_die_with_parent() if sys.platform == "linux" else None,
+                preexec_fn=_die_with_parent() if sys.platform == "linux" else None,  # noqa: PLW1509 - one system call
                 **_as_service_user(),
             )
 
@@ -191,7 +192,7 @@ class EmbeddedPostgres:
 
     def _socket_of_running(self) -> Path | None:
         lines = self._postmaster()
-        return Path(lines[4]) if len(lines) > 4 and lines[4] else None
+        return Path(lines[_SOCKET_LINE]) if len(lines) > _SOCKET_LINE and lines[_SOCKET_LINE] else None
 
     def _someone_runs(self) -> bool:
         """Whether the server named in the pid file lives; a pid taken over by another program is cleared away."""
@@ -282,7 +283,7 @@ def run_tool(command: list[str], *, timeout_s: float, as_owner_of_data: bool = F
         raise Unavailable(f"{Path(command[0]).name} ended with {done.returncode}: {said}")
 
 
-def _as_service_user() -> dict[str, int]:
+def _as_service_user() -> dict[str, Any]:
     """PostgreSQL refuses to run as root: then it runs as an account every system has."""
     if os.geteuid() != 0:
         return {}
@@ -308,10 +309,10 @@ def _open_the_way(*targets: Path) -> None:
 
 
 def _die_with_parent() -> Callable[[], None]:
-    libc = ctypes.CDLL(None, use_errno=True)
+    prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up here: the child does nothing but the call
 
     def ask_for_signal() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+        prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
     return ask_for_signal
 
@@ -335,7 +336,8 @@ def _alive(pid: int) -> bool:
 
 
 async def _ended(process: "subprocess.Popen[bytes]", timeout_s: float) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while process.poll() is None and time.monotonic() < deadline:
-        await asyncio.sleep(_POLL_S)
-    return process.poll() is not None
+    try:
+        await asyncio.to_thread(process.wait, timeout_s)
+    except subprocess.TimeoutExpired:
+        return False
+    return True

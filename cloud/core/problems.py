@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -49,7 +49,7 @@ def problem(error: CloudError) -> JSONResponse:
 
 
 def unexpected() -> JSONResponse:
-    """The answer for an error nobody foresaw; called while it is handled. Its text goes to the log under an incident number."""
+    """The answer for an error nobody foresaw, called while it is handled; its text goes to the log, by incident."""
     incident = secrets.token_hex(4)
     _log.exception("unexpected error, incident %s", incident)
     return problem(CloudError(f"incident {incident}", incident=incident))
@@ -68,7 +68,7 @@ def translate(error: BaseException) -> CloudError | None:
     return None
 
 
-_MEANINGS: Final[Sequence[tuple[tuple[type[Exception], ...], Any]]] = (
+_MEANINGS: Final[Sequence[tuple[tuple[type[Exception], ...], Callable[[], CloudError]]]] = (
     ((asyncpg.UniqueViolationError,), lambda: Conflict("this exists already", reason="exists")),
     (
         (asyncpg.ForeignKeyViolationError, asyncpg.RestrictViolationError),
@@ -80,13 +80,14 @@ _MEANINGS: Final[Sequence[tuple[tuple[type[Exception], ...], Any]]] = (
     ),
     ((asyncpg.DataError,), lambda: Invalid("", "a value does not fit its field")),
     ((asyncpg.SerializationError, asyncpg.DeadlockDetectedError), lambda: Unavailable("try again", reason="collision")),
-    ((asyncpg.QueryCanceledError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError), lambda: Unavailable()),
-    ((asyncpg.InsufficientResourcesError, asyncpg.OperatorInterventionError), lambda: Unavailable()),
+    ((asyncpg.QueryCanceledError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError), Unavailable),
+    ((asyncpg.InsufficientResourcesError, asyncpg.OperatorInterventionError), Unavailable),
 )
 
 
 async def _on_cloud_error(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, CloudError)
+    if not isinstance(error, CloudError):
+        return unexpected()
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("%s: %s", error.code, error.message)
     return problem(error)
@@ -101,18 +102,22 @@ async def _on_database(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_http(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
+    if not isinstance(error, HTTPException):
+        return unexpected()
     made = CloudError(HTTPStatus(error.status_code).phrase)
     made.status = error.status_code
     made.title = HTTPStatus(error.status_code).phrase
-    made.code = _BY_STATUS.get(error.status_code, "malformed" if error.status_code < 500 else "internal")
+    made.code = _BY_STATUS.get(
+        error.status_code, "malformed" if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR else "internal"
+    )
     answer = problem(made)
     answer.headers.update(error.headers or {})
     return answer
 
 
 async def _on_validation(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
+    if not isinstance(error, RequestValidationError):
+        return unexpected()
     found = error.errors()[:_FIELDS_MOST]
     if any(item["type"] == "json_invalid" for item in found):
         return problem(Malformed("the body is not JSON"))

@@ -77,8 +77,8 @@ async def put_password(body: NewPassword, user: _AnyUser, core: CoreDependency) 
     )
 
 
-@router.delete("", status_code=204)
-async def delete_session(request: Request, response: Response, user: _AnyUser, core: CoreDependency) -> None:
+@router.delete("", status_code=204, dependencies=[Depends(current_user(before_password_change=True))])
+async def delete_session(request: Request, response: Response, core: CoreDependency) -> None:
     """Sign out."""
     await sign_out(core.database, token=request.cookies[COOKIE])
     response.delete_cookie(COOKIE, path="/")

@@ -94,7 +94,7 @@ async def sign_in(
 async def find_session(
     database: Database, clock: Clock, security: Security, *, token: str, acting_for: int | None = None
 ) -> User:
-    """The user of a token. Raises Unauthenticated for an unknown or ended session, Forbidden for a foreign organisation."""
+    """The user of a token. Raises Unauthenticated for an unknown or ended one, Forbidden for a foreign organisation."""
     now = clock.now()
     async with database.system_transaction() as tx:
         row = await tx.fetchrow(_FIND, _hash(token))

@@ -1,5 +1,6 @@
 """Build a running core from settings, and take it down in order."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -29,7 +30,7 @@ async def open_core(
     """A core with its database migrated; events and jobs are made but not started, so that parts can register first."""
     run_self_test()
     state = Path(settings.state_directory)
-    state.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(state.mkdir, parents=True, exist_ok=True)
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         address = await stack.enter_async_context(open_postgres(settings))

@@ -19,6 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cloud.core.clock import Clock
 from cloud.core.crypto import write_secret
+from cloud.core.errors import Unavailable
 
 _AUTHORITY_DAYS: Final = 3650
 _SERVER_DAYS: Final = 397
@@ -35,7 +36,7 @@ class TlsFiles:
 
 
 def ensure_tls(directory: Path, names: tuple[str, ...], clock: Clock) -> TlsFiles:
-    """The files in `directory`; the authority is made once, the server's certificate anew when names change or it ages."""
+    """The files in `directory`: the authority made once, the server's certificate anew when names change or it ages."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     files = TlsFiles(directory / "server.pem", directory / "server.key", directory / "ca.pem")
     authority_key = directory / "ca.key"
@@ -69,7 +70,8 @@ def _make_authority(certificate: Path, key_path: Path, clock: Clock) -> None:
 
 def _make_server(files: TlsFiles, authority_key: Path, names: tuple[str, ...], clock: Clock) -> None:
     issuer_key = load_pem_private_key(authority_key.read_bytes(), password=None)
-    assert isinstance(issuer_key, ec.EllipticCurvePrivateKey)
+    if not isinstance(issuer_key, ec.EllipticCurvePrivateKey):
+        raise Unavailable(f"{authority_key.name} holds no key of ours")
     issuer = x509.load_pem_x509_certificate(files.authority.read_bytes())
     key = ec.generate_private_key(ec.SECP256R1())
     now = clock.now()

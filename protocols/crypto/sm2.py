@@ -35,7 +35,7 @@ def private_key_from(randomness: bytes) -> bytes:
 def public_key(private: bytes) -> bytes:
     """The public key (x || y) of a private key."""
     scalar = _private_scalar(private)
-    return bytes.fromhex(_engine("", _G)._kg(scalar, _G))
+    return bytes.fromhex(_engine("", _G)._kg(scalar, _G))  # noqa: SLF001 - gmssl has no public name for k·G
 
 
 def check_public_key(public: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 import re
 import tomllib
 import types
@@ -14,7 +15,7 @@ from protocols.settings.schema import Rule, plain, rule_of
 
 T = TypeVar("T")
 
-_AT_LINE: Final = re.compile(r"\s*\(at line (\d+), column \d+\)$")
+_AT_LINE: Final = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 _NAMES: Final[dict[type, str]] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
@@ -43,7 +44,7 @@ def load(text: str, schema: type[T]) -> T | list[Problem]:
     except tomllib.TOMLDecodeError as error:
         said = str(error)
         match = _AT_LINE.search(said)
-        line = int(match[1]) if match else len(text.splitlines())
+        line = int(match[1]) if match and match[1] else len(text.splitlines())
         return [Problem(line, "", f"not TOML: {_AT_LINE.sub('', said)}")]
     return load_table(raw, schema, lines=find_lines(text))
 
@@ -64,7 +65,7 @@ class _Check:
 
     def table(self, raw: object, schema: type, at: Path) -> object:
         if not isinstance(raw, dict):
-            return self._wrong(at, f"must be a table, not {_kind(raw)}")
+            return self._refuse(at, f"must be a table, not {_kind(raw)}")
         fields = {field.name: field for field in dataclasses.fields(schema)}
         for key in raw:
             if key not in fields:
@@ -85,23 +86,25 @@ class _Check:
         if origin is tuple:
             return self._list(value, typing.get_args(hint)[0], rule, at)
         if origin is dict:
-            return value if isinstance(value, dict) else self._wrong(at, f"must be a table, not {_kind(value)}")
+            return value if isinstance(value, dict) else self._refuse(at, f"must be a table, not {_kind(value)}")
         if origin is types.UnionType or origin is typing.Union:
             hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
         return self._scalar(value, hint, rule, at)
 
     def _list(self, value: object, item: Any, rule: Rule, at: Path) -> object:
         if not isinstance(value, list):
-            return self._wrong(at, f"must be a list, not {_kind(value)}")
+            return self._refuse(at, f"must be a list, not {_kind(value)}")
         return tuple(self._value(entry, item, rule, (*at, index)) for index, entry in enumerate(value))
 
     def _scalar(self, value: object, wanted: type, rule: Rule, at: Path) -> object:
         if wanted is float and type(value) is int:
             value = float(value)
         if type(value) is not wanted:
-            return self._wrong(at, f"must be {_NAMES[wanted]}, not {_kind(value)}")
+            return self._refuse(at, f"must be {_NAMES[wanted]}, not {_kind(value)}")
+        if isinstance(value, float) and not math.isfinite(value):
+            return self._refuse(at, "must be a finite number")
         if rule.choices and value not in rule.choices:
-            return self._wrong(at, f"must be one of {', '.join(rule.choices)}, not {value!r}")
+            return self._refuse(at, f"must be one of {', '.join(rule.choices)}, not {value!r}")
         size = len(value) if isinstance(value, str) else value
         if isinstance(size, (int, float)) and not isinstance(size, bool):
             self._bounds(size, rule, at, of="length " if isinstance(value, str) else "")
@@ -113,6 +116,10 @@ class _Check:
             self._wrong(at, f"{of}{plain(size)} is below the least, {plain(rule.low)}{unit}")
         elif rule.high is not None and not size <= rule.high:
             self._wrong(at, f"{of}{plain(size)} is above the most, {plain(rule.high)}{unit}")
+
+    def _refuse(self, at: Path, reason: str) -> object:
+        self._wrong(at, reason)
+        return None
 
     def _wrong(self, at: Path, reason: str, *, line: int | None = None) -> None:
         self.problems.append(Problem(self._line(at) if line is None else line, _dotted(at), reason))

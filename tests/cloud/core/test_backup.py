@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -34,8 +33,8 @@ async def address(postgres: PostgresServer) -> PostgresAddress:
 
 
 @pytest.fixture
-async def backups(address: PostgresAddress, tmp_path: Path, clock: ManualClock) -> AsyncIterator[Backups]:
-    yield Backups(tmp_path / "backups", address, clock, facts=BACKUP_FACTS, timeout_s=60, master_key=MASTER_KEY)
+def backups(address: PostgresAddress, tmp_path: Path, clock: ManualClock) -> Backups:
+    return Backups(tmp_path / "backups", address, clock, facts=BACKUP_FACTS, timeout_s=60, master_key=MASTER_KEY)
 
 
 async def _organisations(address: PostgresAddress, tmp_path: Path) -> list[str]:

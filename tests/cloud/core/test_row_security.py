@@ -119,7 +119,8 @@ async def _unprotected(address: PostgresAddress, *, partitions: bool) -> list[st
         rows = await connection.fetch(
             "SELECT c.relname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid "
             "WHERE a.attname = 'organisation_id' AND c.relkind IN ('r', 'p') AND c.relispartition = $1 "
-            "AND c.relnamespace = 'public'::regnamespace AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND EXISTS "
+            "AND c.relnamespace = 'public'::regnamespace "
+            "AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND EXISTS "
             "(SELECT 1 FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polname = 'organisation')) ORDER BY 1",
             partitions,
         )
