@@ -14,7 +14,7 @@ from edge.store.errors import StoreBroken
 from edge.store.transaction import Transaction
 from edge.store.writer import Writer
 from protocols.journal import chain
-from protocols.journal.codec import decode_entry, encode_entry
+from protocols.journal.codec import MAX_ENTRY_BYTES, decode_entry, encode_entry
 from protocols.journal.kinds import Kind
 from protocols.journal.messages import FORMAT, Entry
 from protocols.payments.facts import Incarnation, Refund, Settlement
@@ -148,6 +148,8 @@ class Journal:
                 payload if isinstance(payload, bytes) else _encode_payload(payload),
             )
         )
+        if len(body) > MAX_ENTRY_BYTES:
+            raise RuleViolation(f"an entry of {len(body)} bytes would never be taken; the most is {MAX_ENTRY_BYTES}")
         head = chain.link(before.hash, body)
         sum_fen = before.sum_fen + _counts_fen(payload)
         tx.execute(_INSERT, (seq, int(kind), happened_ms, sum_fen, head, body))
@@ -198,28 +200,27 @@ class Journal:
         return bytes(row[0])
 
     def committed(self) -> Committed:
-        """How the stream stands on the disk."""
-        state = self._reader.row("SELECT applied_through, applied_sum_fen, safe_through FROM journal_state")
-        newest = self._reader.row("SELECT seq, hash, sum_fen FROM entries ORDER BY seq DESC LIMIT 1")
-        if state is None or newest is None:
-            raise StoreBroken("the journal is empty")
-        return Committed(*newest, *state)
+        """How the stream stands on the disk, and how far the cloud is."""
+        return read_committed(self._reader, applied_through=self.applied_through)
 
-    def acknowledge(self, tx: Transaction, *, applied_through: int, safe_through: int, generation: int) -> None:
-        """Keep how far the cloud is; a restored cloud (new generation) may stand lower than before (rule 25)."""
-        before = (self.applied_through, self.safe_through, self.generation)
-        row = tx.execute("SELECT sum_fen FROM entries WHERE seq = ?", (applied_through,)).fetchone()
-        if row is None and applied_through > 0:
-            raise RuleViolation(f"the cloud acknowledges entry {applied_through}, which is not here")
-        tx.execute(
-            "UPDATE journal_state SET applied_through = ?, applied_sum_fen = ?, safe_through = ?, generation = ?",
-            (applied_through, row[0] if row else 0, safe_through, generation),
-        )
+    def acknowledge(self, *, applied_through: int, safe_through: int, generation: int) -> None:
+        """Take the cloud's word on how far it is; a restored cloud may stand lower than before (rule 25).
+
+        It holds at once and is kept by `keep_acknowledged`; lost to a crash, it only means sending some entries again.
+        """
+        if not 0 <= applied_through <= self._head.seq:
+            raise RuleViolation(f"entry {applied_through} is acknowledged, the newest is {self._head.seq}")
         self.applied_through, self.safe_through, self.generation = applied_through, safe_through, generation
-        tx.on_rollback(partial(self._restore_acknowledged, before))
+
+    def keep_acknowledged(self, tx: Transaction) -> None:
+        """A unit that writes down what was acknowledged; for `submit_lazily`."""
+        tx.execute(
+            "UPDATE journal_state SET applied_through = ?, safe_through = ?, generation = ?",
+            (self.applied_through, self.safe_through, self.generation),
+        )
 
     def prune(self, tx: Transaction, *, before_ms: int) -> int:
-        """Forget old entries the cloud has safe in a verified backup, a few thousand at a time; how many went (rule 24).
+        """Forget old entries the cloud has in a verified backup, a few thousand at a time; how many went (rule 24).
 
         The newest safe entry stays: the chain goes on from it.
         """
@@ -279,9 +280,6 @@ class Journal:
     def _restore(self, head: _Head) -> None:
         self._head = head
 
-    def _restore_acknowledged(self, before: tuple[int, int, int]) -> None:
-        self.applied_through, self.safe_through, self.generation = before
-
 
 def _counts_fen(payload: object) -> int:
     if type(payload) is Settlement:
@@ -289,3 +287,15 @@ def _counts_fen(payload: object) -> int:
     if type(payload) is Refund:
         return -payload.amount_fen
     return 0
+
+
+def read_committed(reader: Reader, *, applied_through: int | None = None) -> Committed:
+    """How a store's stream stands, read without opening the journal. Raises StoreBroken for an empty one."""
+    state = reader.row("SELECT applied_through, safe_through FROM journal_state")
+    newest = reader.row("SELECT seq, hash, sum_fen FROM entries ORDER BY seq DESC LIMIT 1")
+    if state is None or newest is None:
+        raise StoreBroken("the journal is empty")
+    applied = state[0] if applied_through is None else applied_through
+    at_applied = reader.row("SELECT sum_fen FROM entries WHERE seq = ?", (applied,))
+    seq, head, sum_fen = newest
+    return Committed(seq, head, sum_fen, applied, at_applied[0] if at_applied else 0, state[1])

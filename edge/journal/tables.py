@@ -12,10 +12,9 @@ JOURNAL_SCHEMA = Schema(
         );
         CREATE TABLE journal_state (
             one INTEGER PRIMARY KEY CHECK (one = 1), boot INTEGER NOT NULL,
-            applied_through INTEGER NOT NULL, applied_sum_fen INTEGER NOT NULL, safe_through INTEGER NOT NULL,
-            generation INTEGER NOT NULL
+            applied_through INTEGER NOT NULL, safe_through INTEGER NOT NULL, generation INTEGER NOT NULL
         );
-        INSERT INTO journal_state VALUES (1, 0, 0, 0, 0, 0);
+        INSERT INTO journal_state VALUES (1, 0, 0, 0, 0);
         CREATE TABLE checkpoints (
             seq INTEGER PRIMARY KEY, head BLOB NOT NULL, key_id INTEGER NOT NULL, signature BLOB NOT NULL
         );

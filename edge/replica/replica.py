@@ -21,6 +21,8 @@ from protocols.values.errors import Malformed
 
 _FRESH_STEP_MS: Final = 30_000
 _MAX_STAGED_ROWS: Final = 1_000_000
+_PUT: Final = "INSERT OR REPLACE INTO replica_rows VALUES (?, ?, ?, ?, ?)"
+_REMOVE: Final = "DELETE FROM replica_rows WHERE collection = ? AND key = ? AND effective_from_ms = ?"
 _GET_OUT: Final = "SELECT key, effective_from_ms, body FROM replica_rows WHERE collection = ?"
 
 _log = logger("replica")
@@ -54,7 +56,7 @@ class Head(NamedTuple):
 
 
 class _History(NamedTuple):
-    """The records of one key: `from_ms` rising, None where it is gone from then on."""
+    """The records of one key: `from_ms` rising; None where one cannot be read."""
 
     from_ms: tuple[int, ...]
     records: tuple[Any, ...]
@@ -165,11 +167,9 @@ class Replica:
         """Forget pages of a delta that was not completed; the next ask begins it anew."""
         self._staged.pop(collection, None)
 
-    async def check(self, collection: str) -> bool:
-        """Whether what is on the disk still has the digest the cloud gave (the daily comparison of rule 30)."""
-        stored = self.head(collection)
-        found = await asyncio.to_thread(self._digest, collection)
-        return not stored.digest or stored.digest == found
+    async def digest_now(self, collection: str) -> bytes:
+        """The digest of what is on the disk (the daily comparison of rule 30)."""
+        return await asyncio.to_thread(self._digest, collection)
 
     async def checked(self, collection: str) -> None:
         """Note that the digest was compared now."""
@@ -178,7 +178,7 @@ class Replica:
         await self._writer.submit_lazily(partial(_put_head, collection, head))
 
     def _digest(self, collection: str) -> bytes:
-        rows = self._reader.rows(_GET_OUT + " AND body IS NOT NULL", (collection,))
+        rows = self._reader.rows(_GET_OUT, (collection,))
         return collection_digest((key, from_ms, self._unsealed(collection, body)) for key, from_ms, body in rows)
 
     def _apply_delta(self, pages: list[ReplicaPage], tx: Transaction) -> Outcome:
@@ -189,15 +189,15 @@ class Replica:
             tx.execute("DELETE FROM replica_rows WHERE collection = ?", (name,))
         changed: set[str] = set()
         for row in _rows_of(pages):
-            body = None if row.body is None else self._sealed(name, row.body)
-            tx.execute(
-                "INSERT OR REPLACE INTO replica_rows VALUES (?, ?, ?, ?, ?)",
-                (name, row.key, row.effective_from_ms, row.version, body),
-            )
             changed.add(row.key)
+            if row.body is None:
+                tx.execute(_REMOVE, (name, row.key, row.effective_from_ms))
+            else:
+                sealed = self._sealed(name, row.body)
+                tx.execute(_PUT, (name, row.key, row.effective_from_ms, row.version, sealed))
         now_ms = self._time.now_ms()
         if reset and last.digest:
-            rows = tx.execute(_GET_OUT + " AND body IS NOT NULL", (name,)).fetchall()
+            rows = tx.execute(_GET_OUT, (name,)).fetchall()
             found = collection_digest((key, from_ms, self._unsealed(name, body)) for key, from_ms, body in rows)
             if found != last.digest:
                 raise Malformed(f"{name} arrived with another digest than it should have")
@@ -215,6 +215,7 @@ class Replica:
         fresh = dict(self._held[name])
         for key in changed:
             sql = "SELECT key, effective_from_ms, body FROM replica_rows WHERE collection = ? AND key = ?"
+            fresh.pop(key, None)
             fresh.update(self._histories(name, tx.execute(sql, (name, key)).fetchall()))
         return fresh
 
@@ -224,7 +225,7 @@ class Replica:
     def _load(self, name: str) -> dict[str, _History]:
         return dict(self._histories(name, self._reader.rows(_GET_OUT, (name,))))
 
-    def _histories(self, name: str, rows: Iterable[tuple[str, int, bytes | None]]) -> Iterator[tuple[str, _History]]:
+    def _histories(self, name: str, rows: Iterable[tuple[str, int, bytes]]) -> Iterator[tuple[str, _History]]:
         """Decoded histories of sorted rows (the primary key's order)."""
         found: dict[str, list[tuple[int, Any]]] = {}
         for key, from_ms, body in rows:
@@ -233,9 +234,7 @@ class Replica:
             history.sort(key=lambda item: item[0])
             yield key, _History(tuple(ms for ms, _ in history), tuple(record for _, record in history))
 
-    def _record(self, name: str, key: str, body: bytes | None) -> Any:
-        if body is None:
-            return None
+    def _record(self, name: str, key: str, body: bytes) -> Any:
         try:
             return self._decoders[name].decode(self._unsealed(name, body))
         except msgspec.MsgspecError as error:

@@ -8,7 +8,7 @@ REPLICA_SCHEMA = Schema(
         """
         CREATE TABLE replica_rows (
             collection TEXT NOT NULL, key TEXT NOT NULL, effective_from_ms INTEGER NOT NULL,
-            version INTEGER NOT NULL, body BLOB,
+            version INTEGER NOT NULL, body BLOB NOT NULL,
             PRIMARY KEY (collection, key, effective_from_ms)
         ) WITHOUT ROWID;
         CREATE TABLE replica_heads (

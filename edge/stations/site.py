@@ -4,7 +4,7 @@ A station module offers `SCHEMA: Schema` (its own tables in the same store as th
 `build_station(site: Site) -> list[Service]`, whose services the supervisor keeps running.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
 
@@ -29,7 +29,7 @@ class DeviceSettings:
     name: str = required("a name for logs and screens, unique in its lane", low=1, high=40)
     driver: str = required("which driver, as `python -m edge drivers` lists them", low=1, high=40)
     url: str = required("where it is: serial:///dev/ttyUSB0?baud=57600, tcp://host:port or memory://name", low=1)
-    options: dict[str, Any] = setting({}, "settings of the driver itself")
+    options: dict[str, Any] = field(default_factory=dict)  # the driver's own settings, checked by it
 
 
 @dataclass(frozen=True)

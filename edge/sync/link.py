@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from edge.core.errors import EdgeError
 from protocols.sync.messages import LeaseAsk, LeaseAskAnswer
 
+Lanes = tuple[tuple[int, str, int], ...]
 Asker = Callable[[LeaseAsk], Awaitable[LeaseAskAnswer]]
 
 
@@ -27,13 +28,17 @@ class LinkState:
 
 
 class Link:
-    """Told by sync, read by all. Trading never awaits it, but for `ask`, which is bounded."""
+    """Told by sync, read by all. Trading never awaits it, but for `ask`, which is bounded.
+
+    `lanes` is set by the station: it gives (lane id, state word, people waiting) of each lane for the heartbeat.
+    """
 
     def __init__(self, *, now_ms: Callable[[], int], ask_timeout_s: float) -> None:
         self.state = LinkState(since_ms=now_ms())
         self._now_ms = now_ms
         self._ask_timeout_s = ask_timeout_s
         self._asker: Asker | None = None
+        self.lanes: Callable[[], Lanes] = tuple
         self._listeners: list[Callable[[LinkState], None]] = []
 
     def on_change(self, listener: Callable[[LinkState], None]) -> None:
