@@ -69,3 +69,16 @@ def test_colours_are_named_in_the_tokens_alone() -> None:
 def test_there_is_one_file_of_tokens() -> None:
     found = [name_of(path) for path in files(".css", ".scss", ".ts", ".json") if path.stem.startswith("tokens")]
     assert len(found) == 1, f"every surface reads one file of design tokens, found {found}"
+
+
+def test_texts_of_views_stand_in_message_files() -> None:
+    chinese = re.compile(r"[\u4e00-\u9fff]+")
+    language_names = {"中文", "简体中文"}  # a language is offered under its own name in every language
+    wrong = [
+        f"{name_of(path)}:{number} {hit}"
+        for path in files(".vue")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        for hit in chinese.findall(line)
+        if hit not in language_names
+    ]
+    assert not wrong, "give the text a name in the area's texts, in both languages:\n" + "\n".join(wrong)
