@@ -16,7 +16,7 @@ class TrayReaderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """Longest time of a round inside the reader, in steps of 100 ms."""
     power_dbm: Annotated[int, msgspec.Meta(ge=0, le=33)] | None = None
     """Transmit power; left as it is in the reader when absent."""
-    answer_timeout_s: Annotated[float, msgspec.Meta(gt=0, le=10)] = 1.0
+    answer_timeout_s: Annotated[float, msgspec.Meta(gt=0, le=10)] = 0.5
     """Longest wait for an answer, beyond the scan time."""
     silent_rounds: Annotated[int, msgspec.Meta(ge=1, le=10)] = 2
     """Rounds running without an answer after which the reader counts as gone."""

@@ -52,10 +52,12 @@ class Turnstile:
 
     async def close(self) -> None:
         """Release the link; a gate that this side would have locked is locked now."""
-        for task in list(self._locking):
+        locking = list(self._locking)
+        for task in locking:
             task.cancel()
-        if self._locking:
-            await asyncio.gather(*self._locking, return_exceptions=True)
+        await asyncio.gather(*locking, return_exceptions=True)
+        if locking:
+            await self._lock_now()
         await self._loop.close()
 
     async def _prepare(self) -> None:
@@ -101,11 +103,12 @@ class Turnstile:
         task.add_done_callback(self._locking.discard)
 
     async def _lock(self, duration_s: float) -> None:
+        await self._context.sleep(duration_s)
+        await self._lock_now()
+
+    async def _lock_now(self) -> None:
         try:
-            await self._context.sleep(duration_s)
-        finally:
-            try:
-                async with self._turn:
-                    await self._set_relay(on=False)
-            except (TransportUnavailable, Refused) as error:
-                self._context.log.warning("%s: the gate may have stayed open: %s", self.name, error)
+            async with self._turn:
+                await self._set_relay(on=False)
+        except (TransportUnavailable, Refused) as error:
+            self._context.log.warning("%s: the gate may have stayed open: %s", self.name, error)
