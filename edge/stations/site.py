@@ -16,6 +16,7 @@ from edge.replica.replica import Replica
 from edge.spool.spool import Spool
 from edge.store.connection import Reader
 from edge.store.writer import Writer
+from edge.sync.commands import Commands
 from edge.sync.link import Link
 from protocols.settings.schema import required, section, setting
 
@@ -91,3 +92,4 @@ class Site:
     link: Link
     time: SiteTime
     settings: SiteSettings
+    commands: Commands
