@@ -1,7 +1,7 @@
 """The door of sync for domains: streams and how they stand, what is set aside, completeness, entries' own bytes.
 
 Everything runs in the caller's transaction, entered into its organisation, unless it says "system transaction".
-`QuarantineDesk` is made once by main and handed to the devices domain.
+`cloud.sync.desk.QuarantineDesk` (mend, approve, replay) is made once by main and handed to the devices domain.
 """
 
 from collections.abc import Sequence

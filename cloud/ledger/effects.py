@@ -1,0 +1,398 @@
+"""Money of journal entries: payload and books in, movements out. Pure; the same code runs over every store and seed.
+
+What an entry says happened has happened: where the books hold too little, the rest is taken from an account that says
+so (exceptions, or the loss account of a lost site), never refused (rules 6 and 7).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from protocols.journal.kinds import Kind
+from protocols.ledger.accounts import Owner, TransferKind
+from protocols.payments import facts
+from protocols.values.errors import RuleViolation
+
+Key = tuple[int, int, int, int, int]  # an Account as a bare tuple: equal to it, and a third of its cost
+Move = tuple[int, Key, Key, int]  # kind, debit, credit, amount
+RefundKey = tuple[int, int]  # seq of the settlement, refund_no
+
+PAYLOADS: Final[dict[int, type[msgspec.Struct]]] = {
+    Kind.INCARNATION: facts.Incarnation,
+    Kind.KEY_ROTATED: facts.KeyRotated,
+    Kind.COMMAND_DONE: facts.CommandDone,
+    Kind.DECLARATION: facts.Declaration,
+    Kind.SETTLEMENT: facts.Settlement,
+    Kind.REFUND: facts.Refund,
+    Kind.CASH_TAKEN: facts.CashTaken,
+    Kind.CASH_VOIDED: facts.CashVoided,
+    Kind.REFUSED: facts.Refused,
+    Kind.WEIGHED: facts.Weighed,
+    Kind.WEIGHT_UNATTRIBUTED: facts.WeightUnattributed,
+    Kind.TRAY_BOUND: facts.TrayBound,
+    Kind.LEASE_RETURNED: facts.LeaseReturned,
+    Kind.SHRINK_ANSWERED: facts.ShrinkAnswered,
+    Kind.CUTOFF_PASSED: facts.CutoffPassed,
+    Kind.STANDING_RETURNED: facts.StandingReturned,
+    Kind.DAY_CLOSED: facts.DayClosed,
+    Kind.TURNSTILE_PASSED: facts.TurnstilePassed,
+}
+
+_PERSON: Final = int(Owner.PERSON)
+_IN_DOUBT: Final = int(Owner.IN_DOUBT)
+_STALL: Final = int(Owner.STALL)
+_ISSUER: Final = int(Owner.ISSUER)
+_CASH_DESK: Final = int(Owner.CASH_DESK)
+_EXCEPTIONS: Final = int(Owner.EXCEPTIONS)
+_LOSS: Final = int(Owner.LOSS)
+_RECEIVABLE: Final = int(Owner.RECEIVABLE)
+_FIRST_WITHOUT_FLOOR: Final = int(Owner.STALL)
+
+_GRANT: Final = int(TransferKind.LEASE_GRANT)
+_RETURN: Final = int(TransferKind.LEASE_RETURN)
+_SPEND: Final = int(TransferKind.SPEND)
+_REFUND: Final = int(TransferKind.REFUND)
+_CLEARING: Final = int(TransferKind.CLEARING)
+_CASH_TAKEN: Final = int(TransferKind.CASH_TAKEN)
+_CASH_VOIDED: Final = int(TransferKind.CASH_VOIDED)
+_CORRECTION: Final = int(TransferKind.CORRECTION)
+
+
+class ReturnsTooMuch(RuleViolation):
+    """A site gives back more than the books say it holds: something before it is missing."""
+
+
+class RefundTooMuch(RuleViolation):
+    """A refund beyond its settlement, or twice under one number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A lease message that waits for an answer: how much was asked, and where a shrink's money goes."""
+
+    asked: int
+    counter: tuple[int, int] | None
+    for_site: int = 0
+    for_epoch: int = 0
+
+
+@dataclass(slots=True)
+class Sale:
+    """What a refund is judged by: the settlement's amount (0: not known), what was given back, under which numbers."""
+
+    amount: int = 0
+    refunded: int = 0
+    numbers: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Notes:
+    """What entries say beside money, for the store to write down."""
+
+    answers: list[tuple[int, int]] = field(default_factory=list)  # message number, amount given back
+    passed_on: list[tuple[int, int, int, int, int]] = field(default_factory=list)  # site, epoch, person, bucket, amount
+    cutoffs: list[tuple[int, int]] = field(default_factory=list)  # bucket, seq
+    standing: list[tuple[int, int, int]] = field(default_factory=list)  # person, rule, from_day
+    refunds: list[tuple[int, int, int, int]] = field(default_factory=list)  # settlement seq, number, amount, seq
+    declarations: list[facts.Declaration] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Books:
+    """The part of the books a batch touches. `balances` changes as entries post; `undo` takes one entry's change back."""
+
+    organisation: int
+    site: int
+    epoch: int
+    branch: int
+    balances: dict[Key, int]
+    cut: frozenset[int] = frozenset()  # buckets being cleared
+    passed: set[int] = field(default_factory=set)  # of them, those whose marker this stream has passed
+    questions: dict[int, Question] = field(default_factory=dict)
+    sales: dict[int, Sale] = field(default_factory=dict)
+    lost: bool = False
+    released: bool = False
+    bearer: int = 0
+    counting: frozenset[int] = frozenset()  # buckets of times, not fen
+    recovering: bool = False  # a restored cloud: leases given after the backup are not in the books yet (rule 25)
+    device: int = 0
+    notes: Notes = field(default_factory=Notes)
+    undo: list[tuple[Key, int]] = field(default_factory=list)
+
+    def leased(self, person: int, bucket: int) -> Key:
+        """The account this stream spends from."""
+        return (_PERSON, person, bucket, self.site, self.epoch)
+
+    def add(self, account: Key, amount: int) -> None:
+        """Change a floored balance (others are sums and need none)."""
+        if account[0] < _FIRST_WITHOUT_FLOOR:
+            old = self.balances.get(account, 0)
+            self.undo.append((account, old))
+            self.balances[account] = old + amount
+
+    def move(self, moves: list[Move], kind: int, debit: Key, credit: Key, amount: int) -> None:
+        """Record a movement and change the balances."""
+        self.add(debit, -amount)
+        self.add(credit, amount)
+        moves.append((kind, debit, credit, amount))
+
+    def roll_back(self) -> None:
+        """Take back what the entry at hand changed in the balances."""
+        for account, old in reversed(self.undo):
+            self.balances[account] = old
+        self.undo.clear()
+
+
+Effect = Callable[[Any, int, Books], list[Move]]
+
+
+def effects_of(kind: int, payload: Any, seq: int, books: Books) -> list[Move]:
+    """Movements of one entry, in order. Raises RuleViolation, the balances then being the caller's to roll back."""
+    effect = _EFFECTS.get(kind)
+    return [] if effect is None else effect(payload, seq, books)
+
+
+def sum_of(kind: int, payload: Any) -> int:
+    """What an entry adds to the stream's sum of settlements less refunds."""
+    if kind == Kind.SETTLEMENT:
+        return int(payload.amount_fen)
+    return -int(payload.amount_fen) if kind == Kind.REFUND else 0
+
+
+def pairs_of(kind: int, payload: Any) -> Iterable[tuple[int, int]]:
+    """(person, bucket) of every floored account the entry may touch."""
+    if kind in (Kind.SETTLEMENT, Kind.REFUND):
+        return [(payload.person, share.bucket) for share in payload.shares]
+    if kind in (Kind.CASH_TAKEN, Kind.CASH_VOIDED, Kind.SHRINK_ANSWERED):
+        return [(payload.person, payload.bucket)]
+    if kind in (Kind.LEASE_RETURNED, Kind.CUTOFF_PASSED, Kind.DECLARATION):
+        return [(move.person, move.bucket) for move in payload.moves]
+    return ()
+
+
+def business_day_of(payload: Any) -> int:
+    """The day a payload names, 0 where it names none."""
+    return int(getattr(payload, "business_day", 0))
+
+
+def _settlement(fact: facts.Settlement, seq: int, books: Books) -> list[Move]:
+    amount = fact.amount_fen
+    if amount < 0 or fact.gross_fen - fact.discount_fen + fact.fee_fen != amount:
+        raise RuleViolation("gross less discount plus fee is not the amount")
+    moves: list[Move] = []
+    counting = books.counting
+    left = amount
+    for share in fact.shares:
+        part = share.amount
+        bucket = share.bucket
+        if part < 0:
+            raise RuleViolation("a share is below zero")
+        if bucket not in counting:
+            left -= part
+        if part:
+            _take(books, moves, _SPEND, fact.person, bucket, (_STALL, fact.stall, bucket, 0, 0), part)
+    if left:
+        raise RuleViolation("the shares do not add up to the amount")
+    return moves
+
+
+def _take(books: Books, moves: list[Move], kind: int, person: int, bucket: int, credit: Key, amount: int) -> None:
+    """Take from what the stream holds; what is short comes from the account that says why."""
+    if not books.branch:
+        source = (_PERSON, person, bucket, books.site, books.epoch)
+        balances = books.balances
+        held = balances.get(source, 0)
+        part = amount if held >= amount else held
+        if part > 0:
+            books.undo.append((source, held))
+            balances[source] = held - part
+            books.add(credit, part)
+            moves.append((kind, source, credit, part))
+            amount -= part
+        if not amount:
+            return
+        if books.recovering:
+            amount -= _lend_back(books, moves, kind, person, bucket, credit, amount)
+        if books.lost:
+            amount -= _take_in_doubt(books, moves, kind, person, bucket, credit, amount)
+    if amount > 0:
+        books.move(moves, kind, _short(books, person, bucket), credit, amount)
+
+
+def _lend_back(
+    books: Books, moves: list[Move], kind: int, person: int, bucket: int, credit: Key, wanted: int
+) -> int:  # fmt: skip
+    free: Key = (_PERSON, person, bucket, 0, 0)
+    part = min(books.balances.get(free, 0), wanted)
+    if part > 0:
+        source = books.leased(person, bucket)
+        books.move(moves, _GRANT, free, source, part)
+        books.move(moves, kind, source, credit, part)
+    return part
+
+
+def _take_in_doubt(
+    books: Books, moves: list[Move], kind: int, person: int, bucket: int, credit: Key, wanted: int
+) -> int:  # fmt: skip
+    doubt: Key = (_IN_DOUBT, person, bucket, books.site, books.epoch)
+    part = min(books.balances.get(doubt, 0), wanted)
+    if part > 0:
+        books.move(moves, kind, doubt, credit, part)
+    return part
+
+
+def _short(books: Books, person: int, bucket: int) -> Key:
+    if books.lost and not books.branch:
+        return (_LOSS, books.bearer, bucket, books.site, books.epoch)
+    return (_EXCEPTIONS, person, bucket, books.site, books.epoch)
+
+
+def _give(books: Books, person: int, bucket: int) -> Key:
+    """Where money given back by this stream goes."""
+    if books.branch:
+        return (_EXCEPTIONS, person, bucket, books.site, books.epoch)
+    if books.lost:
+        if books.released:
+            return (_PERSON, person, bucket, 0, 0)
+        return (_IN_DOUBT, person, bucket, books.site, books.epoch)
+    return books.leased(person, bucket)
+
+
+def _refund(fact: facts.Refund, seq: int, books: Books) -> list[Move]:
+    if (fact.device, fact.epoch) != (books.device, books.epoch):
+        raise RuleViolation("a refund at a lane is only of a settlement of the same stream")
+    fen = sum(share.amount for share in fact.shares if share.bucket not in books.counting)
+    if fact.amount_fen < 0 or fen != fact.amount_fen:
+        raise RuleViolation("the shares do not add up to the refund")
+    sale = books.sales.get(fact.seq)
+    if sale is None or fact.refund_no in sale.numbers or sale.refunded + fact.amount_fen > sale.amount:
+        raise RefundTooMuch("more than was paid would be given back, or twice under one number")
+    moves: list[Move] = []
+    for share in fact.shares:
+        if share.amount < 0:
+            raise RuleViolation("a share of a refund is not below zero")
+        if not share.amount:
+            continue
+        target = _give(books, fact.person, share.bucket)
+        books.move(moves, _REFUND, (_STALL, fact.stall, share.bucket, 0, 0), target, share.amount)
+        if share.bucket in books.passed and target[0] < _FIRST_WITHOUT_FLOOR:
+            books.move(moves, _CLEARING, target, (_ISSUER, books.organisation, share.bucket, 0, 0), share.amount)
+    sale.numbers.add(fact.refund_no)
+    sale.refunded += fact.amount_fen
+    books.notes.refunds.append((fact.seq, fact.refund_no, fact.amount_fen, seq))
+    return moves
+
+
+def _cash_taken(fact: facts.CashTaken, seq: int, books: Books) -> list[Move]:
+    if fact.amount_fen <= 0:
+        raise RuleViolation("cash taken is above zero")
+    moves: list[Move] = []
+    desk: Key = (_CASH_DESK, fact.lane, fact.bucket, 0, 0)
+    books.move(moves, _CASH_TAKEN, desk, _give(books, fact.person, fact.bucket), fact.amount_fen)
+    return moves
+
+
+def _cash_voided(fact: facts.CashVoided, seq: int, books: Books) -> list[Move]:
+    if fact.amount_fen <= 0:
+        raise RuleViolation("cash given back is above zero")
+    moves: list[Move] = []
+    desk: Key = (_CASH_DESK, fact.lane, fact.bucket, 0, 0)
+    _take(books, moves, _CASH_VOIDED, fact.person, fact.bucket, desk, fact.amount_fen)
+    return moves
+
+
+def _lease_returned(fact: facts.LeaseReturned, seq: int, books: Books) -> list[Move]:
+    moves: list[Move] = []
+    if books.branch:
+        return moves
+    question = books.questions.get(fact.cause_n)
+    for part in fact.moves:
+        if part.amount < 0:
+            raise RuleViolation("a return is not below zero")
+        if part.amount:
+            _hand_back(books, moves, part)
+            if question is not None and question.for_site and part.bucket not in books.cut:
+                wanted = (question.for_site, question.for_epoch, part.person, part.bucket, part.amount)
+                books.notes.passed_on.append(wanted)
+    if fact.cause_n:
+        books.notes.answers.append((fact.cause_n, sum(part.amount for part in fact.moves)))
+    return moves
+
+
+def _hand_back(books: Books, moves: list[Move], part: facts.Movement) -> None:
+    source = books.leased(part.person, part.bucket)
+    if books.lost:
+        source = (_IN_DOUBT, part.person, part.bucket, books.site, books.epoch)
+        if books.released:
+            return  # it went back to the person when it was released
+    if books.balances.get(source, 0) < part.amount:
+        raise ReturnsTooMuch(f"{part.amount} of bucket {part.bucket} come back, the books hold less there")
+    if part.bucket in books.cut:
+        books.move(moves, _CLEARING, source, (_ISSUER, books.organisation, part.bucket, 0, 0), part.amount)
+    else:
+        books.move(moves, _RETURN, source, (_PERSON, part.person, part.bucket, 0, 0), part.amount)
+
+
+def _shrink_answered(fact: facts.ShrinkAnswered, seq: int, books: Books) -> list[Move]:
+    moves: list[Move] = []
+    question = books.questions.get(fact.cause_n)
+    if books.branch or question is None or question.counter is None:
+        return moves
+    source = books.leased(fact.person, fact.bucket)
+    given = min(fact.amount, question.asked)
+    if given < 0 or books.balances.get(source, 0) < given:
+        raise ReturnsTooMuch("the site gives up more than the books say it holds")
+    counter: Key = (*question.counter, fact.bucket, 0, 0)
+    if given:
+        books.move(moves, _CORRECTION, source, counter, given)
+    if question.asked > given:
+        owed: Key = (_RECEIVABLE, fact.person, fact.bucket, 0, 0)
+        books.move(moves, _CORRECTION, owed, counter, question.asked - given)
+    books.notes.answers.append((fact.cause_n, given))
+    return moves
+
+
+def _cutoff_passed(fact: facts.CutoffPassed, seq: int, books: Books) -> list[Move]:
+    moves: list[Move] = []
+    if books.branch:
+        return moves
+    for part in fact.moves:
+        source = books.leased(part.person, part.bucket)
+        amount = min(part.amount, books.balances.get(source, 0))  # what waits for a person may still come or go here
+        if amount > 0:
+            books.move(moves, _CLEARING, source, (_ISSUER, books.organisation, part.bucket, 0, 0), amount)
+    for bucket in fact.buckets:
+        books.passed.add(bucket)
+        books.notes.cutoffs.append((bucket, seq))
+    if fact.cause_n:
+        books.notes.answers.append((fact.cause_n, sum(part.amount for part in fact.moves)))
+    return moves
+
+
+def _standing_returned(fact: facts.StandingReturned, seq: int, books: Books) -> list[Move]:
+    if not books.branch:
+        books.notes.standing.append((fact.person, fact.rule, fact.from_day))
+        if fact.cause_n:
+            books.notes.answers.append((fact.cause_n, 0))
+    return []
+
+
+def _declaration(fact: facts.Declaration, seq: int, books: Books) -> list[Move]:
+    if not books.branch:
+        books.notes.declarations.append(fact)
+    return []
+
+
+_EFFECTS: Final[dict[int, Effect]] = {
+    Kind.SETTLEMENT: _settlement,
+    Kind.REFUND: _refund,
+    Kind.CASH_TAKEN: _cash_taken,
+    Kind.CASH_VOIDED: _cash_voided,
+    Kind.LEASE_RETURNED: _lease_returned,
+    Kind.SHRINK_ANSWERED: _shrink_answered,
+    Kind.CUTOFF_PASSED: _cutoff_passed,
+    Kind.STANDING_RETURNED: _standing_returned,
+    Kind.DECLARATION: _declaration,
+}

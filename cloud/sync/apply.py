@@ -1,0 +1,315 @@
+"""One step of sync, pure: `apply(slice, reading) -> effects` (rule 29). Same slice, same bytes, same effects.
+
+No entry is dropped: it is applied, parked behind what its subject waits for, or quarantined with the reason. An entry
+that fails leaves no trace in the books.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from cloud.ledger.effects import PAYLOADS, Key, Move, effects_of, pairs_of, sum_of
+from cloud.sync.registry import EntryContext, Fact, Registry
+from cloud.sync.state import Effects, EntryState, Problem, Reading, SetAside, Slice, Wants
+from protocols.journal.kinds import Kind
+from protocols.journal.messages import FORMAT, Entry
+from protocols.journal.codec import MAX_ENTRY_BYTES
+from protocols.values.errors import Malformed, RuleViolation
+
+STREAK_MOST: Final = 20  # the same reason more often than this running is a bad deploy, not bad data (rule 26)
+UNKNOWN_KIND: Final = "unknown_kind"
+BEHIND: Final = "behind"
+
+_HOUR_MS: Final = 3_600_000
+_LAST_MS: Final = 4_102_444_800_000  # the year 2100: a business time past it is no time
+_IDS: Final = 2**53
+_KINDS: Final = 2**15
+_FLOOR: Final = 10
+_PERSONAL: Final = frozenset({1, 3, 13, 15})
+_NO_PROBLEMS: Final[Mapping[int, Problem]] = {}
+
+
+class Decoders:
+    """Decoders by kind: those of the ledger's facts and of the registered domains."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.entry = msgspec.msgpack.Decoder(Entry)
+        structs = {int(kind): struct for kind, struct in PAYLOADS.items()} | registry.payloads
+        self.payload = {kind: msgspec.msgpack.Decoder(struct) for kind, struct in structs.items()}
+
+
+def read(
+    decoders: Decoders, bodies: Sequence[bytes], hashes: Sequence[bytes], *, device: int, epoch: int, first_seq: int
+) -> Reading:
+    """Decode entries and payloads; what cannot be read becomes a problem of its position."""
+    entries: list[Entry | None] = []
+    payloads: list[Any] = []
+    problems: dict[int, Problem] = {}
+    decode_entry, by_kind = decoders.entry.decode, decoders.payload
+    seq = first_seq
+    for body in bodies:
+        payload = entry = None
+        try:
+            entry = decode_entry(body)
+            if entry.seq != seq or entry.epoch != epoch or entry.device != device:
+                problems[len(entries)] = Problem("misnumbered", "the entry is numbered otherwise than its place")
+            elif not 0 <= entry.business_ms < _LAST_MS:
+                problems[len(entries)] = Problem("malformed", "the business time is no time")
+            elif entry.format != FORMAT:
+                problems[len(entries)] = Problem(UNKNOWN_KIND, f"journal format {entry.format} is not known here")
+            else:
+                payload = by_kind[entry.kind].decode(entry.payload)
+        except KeyError:
+            problems[len(entries)] = Problem(UNKNOWN_KIND, "this kind is not known here; it waits for an upgrade")
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            problems[len(entries)] = Problem("malformed", str(error)[:200])
+        if len(body) > MAX_ENTRY_BYTES:
+            problems[len(entries)] = Problem("malformed", f"an entry is at most {MAX_ENTRY_BYTES} bytes")
+        entries.append(entry)
+        payloads.append(payload)
+        seq += 1
+    return Reading(first_seq, list(bodies), list(hashes), entries, payloads, problems)
+
+
+def wants_of(facts: Iterable[tuple[Entry | None, Any]]) -> Wants:
+    """What must be loaded to apply these."""
+    wants = Wants()
+    pairs = wants.pairs
+    for entry, payload in facts:
+        if entry is None or payload is None:
+            continue
+        kind = entry.kind
+        if kind == Kind.SETTLEMENT:
+            person = payload.person
+            for share in payload.shares:
+                pairs.add((person, share.bucket))
+        elif Kind.REFUND <= kind <= Kind.CUTOFF_PASSED or kind == Kind.DECLARATION:
+            _want_more(wants, kind, payload)
+    wants.buckets = {bucket for _, bucket in pairs}
+    return wants
+
+
+def _want_more(wants: Wants, kind: int, payload: Any) -> None:
+    found = pairs_of(kind, payload)
+    wants.pairs.update(found)
+    if kind in (Kind.LEASE_RETURNED, Kind.DECLARATION):
+        wants.returned.update(found)
+    if kind == Kind.REFUND:
+        wants.sales.add(payload.seq)
+    if kind in (Kind.LEASE_RETURNED, Kind.SHRINK_ANSWERED) and payload.cause_n:
+        wants.questions.add(payload.cause_n)
+    if kind == Kind.CUTOFF_PASSED:
+        wants.pairs.update((move.person, move.bucket) for move in payload.moves)
+
+
+def apply(
+    state: Slice, reading: Reading, context: EntryContext, registry: Registry,
+    *, poison: Mapping[int, Problem] = _NO_PROBLEMS,
+) -> Effects:  # fmt: skip
+    """Apply the entries of a reading in order. `poison` are seqs that the database was found to refuse.
+
+    Stops before the entry that would be the 21st running with one reason; `effects.through` says how far it came.
+    """
+    stream = state.stream
+    effects = Effects(reading.first_seq - 1, stream.head, streak_reason=stream.streak_reason, streak=stream.streak)
+    effects.notes = state.books.notes
+    before = dict(state.books.balances)
+    step = _Step(state, context, registry, effects)
+    problems = {reading.first_seq + position: problem for position, problem in reading.problems.items()}
+    problems.update(poison)
+    seq = reading.first_seq
+    for entry, payload in zip(reading.entries, reading.payloads, strict=True):
+        problem = problems.get(seq) if problems else None
+        if entry is None or problem is not None:
+            step.fail(seq, entry, payload, problem or Problem("malformed", "not an entry"))
+        elif not step.parks(seq, entry, payload):
+            failure = step.post(seq, entry, payload)
+            if failure is not None:
+                step.fail(seq, entry, payload, failure)
+        if effects.streak > STREAK_MOST:
+            step.stop(seq)
+            break
+        seq += 1
+    effects.through = seq - 1
+    if effects.through >= reading.first_seq:
+        effects.head = reading.hashes[effects.through - reading.first_seq]
+    balances = state.books.balances
+    effects.deltas = {
+        key: balance - before.get(key, 0) for key, balance in balances.items() if balance != before.get(key, 0)
+    }
+    return effects
+
+
+def apply_again(
+    state: Slice, facts: Sequence[Fact], context: EntryContext, registry: Registry
+) -> tuple[Effects, dict[int, Problem]]:
+    """Apply entries that waited, in order of seq: those that still cannot be are answered with their problems.
+
+    An entry waits on as long as an earlier one of its subject (outside `facts`, or failing here) does.
+    """
+    effects = Effects(state.stream.applied_through, state.stream.head)
+    effects.notes = state.books.notes
+    before = dict(state.books.balances)
+    step = _Step(state, context, registry, effects)
+    still: dict[int, Problem] = {}
+    for entry, payload in facts:
+        behind = step.behind(entry)
+        if behind:
+            still[entry.seq] = Problem(BEHIND, f"waits behind entry {behind}")
+        else:
+            failure = step.post(entry.seq, entry, payload)
+            if failure is not None:
+                still[entry.seq] = failure
+        if entry.seq in still:
+            state.waiting.add(entry.seq)
+            if entry.subject:
+                state.blocked.setdefault(entry.subject, entry.seq)
+    balances = state.books.balances
+    effects.deltas = {
+        key: balance - before.get(key, 0) for key, balance in balances.items() if balance != before.get(key, 0)
+    }
+    return effects, still
+
+
+class _Step:
+    """The application in progress."""
+
+    def __init__(self, state: Slice, context: EntryContext, registry: Registry, effects: Effects) -> None:
+        self.state, self.context, self.effects = state, context, effects
+        self.books, self.sales = state.books, state.books.sales
+        self.handlers = registry.by_kind
+        for table in registry.tables:
+            effects.rows.setdefault(table, [])
+        self.tail = (context.posting_day, context.received_at, context.device, context.epoch, context.branch)
+        self.received_hour = int(context.received_at.timestamp()) * 1000 // _HOUR_MS * _HOUR_MS
+
+    def behind(self, entry: Entry) -> int:
+        """The seq this entry waits behind, or 0."""
+        state = self.state
+        if not state.waiting:
+            return 0
+        if entry.depends_on in state.waiting:
+            return entry.depends_on
+        first = state.blocked.get(entry.subject, 0) if entry.subject else 0
+        return first if first < entry.seq else 0
+
+    def parks(self, seq: int, entry: Entry, payload: Any) -> bool:
+        """Set the entry aside if what it belongs to waits already."""
+        behind = self.behind(entry)
+        if behind:
+            problem = Problem(BEHIND, f"waits behind entry {behind}")
+            self._set_aside(seq, entry, payload, EntryState.PARKED, problem, behind)
+        return bool(behind)
+
+    def fail(self, seq: int, entry: Entry | None, payload: Any, problem: Problem) -> None:
+        """Quarantine the entry, or park it where only an upgrade is missing."""
+        effects = self.effects
+        if problem.code == UNKNOWN_KIND:
+            self._set_aside(seq, entry, payload, EntryState.PARKED, problem, 0)
+            return
+        effects.streak = effects.streak + 1 if effects.streak_reason == problem.code else 1
+        effects.streak_reason = problem.code
+        if effects.streak <= STREAK_MOST:
+            self._set_aside(seq, entry, payload, EntryState.QUARANTINED, problem, 0)
+
+    def stop(self, seq: int) -> None:
+        """The same reason too often: leave this entry and all after it with the edge, and alarm."""
+        effects = self.effects
+        effects.stopped = f"{effects.streak_reason}: {STREAK_MOST} entries running before entry {seq}"
+        effects.streak = STREAK_MOST
+
+    def post(self, seq: int, entry: Entry, payload: Any) -> Problem | None:
+        """Post the entry's money and make its rows; on a problem the books are as they were."""
+        books, effects = self.books, self.effects
+        kind = entry.kind
+        try:
+            moves = effects_of(kind, payload, seq, books)
+            rows = self._rows(kind, entry, payload)
+        except RuleViolation as error:
+            books.roll_back()
+            return Problem(_code_of(type(error)), str(error)[:200])
+        except Malformed as error:
+            books.roll_back()
+            return Problem("malformed", str(error)[:200])
+        except Exception as error:  # noqa: BLE001 - a defect in a handler must not stop the stream: a person looks
+            books.roll_back()
+            return Problem("defect", f"{type(error).__name__}: {error}"[:200])
+        books.undo.clear()
+        if moves:
+            self._write_lines(moves, seq, getattr(payload, "business_day", 0) or self.context.posting_day)
+        for table, row in rows:
+            effects.rows[table].append(row)
+        if kind == Kind.SETTLEMENT and seq in self.sales:
+            self.sales[seq].amount = payload.amount_fen
+        effects.sum_fen += sum_of(kind, payload) if kind <= Kind.REFUND else 0
+        effects.facts.append((entry, payload))
+        effects.applied += 1
+        effects.streak = 0
+        effects.streak_reason = ""
+        self._count(getattr(payload, "lane", 0), entry.business_ms // _HOUR_MS * _HOUR_MS, 0)
+        return None
+
+    def _rows(self, kind: int, entry: Entry, payload: Any) -> list[tuple[str, tuple[Any, ...]]]:
+        handlers = self.handlers.get(kind)
+        if handlers is None:
+            return []
+        made: list[tuple[str, tuple[Any, ...]]] = []
+        for handler in handlers:
+            made.extend(handler.rows(self.context, entry, payload))
+        return made
+
+    def _write_lines(self, moves: list[Move], seq: int, business_day: int) -> None:
+        organisation = self.context.organisation
+        posting_day, at, device, epoch, branch = self.tail
+        part = 0
+        for kind, debit, credit, amount in moves:
+            self.effects.lines.append(
+                (organisation, kind, *debit, *credit, amount, _person(debit, credit), business_day, posting_day, at,
+                 device, epoch, branch, seq, part, None, "")
+            )  # fmt: skip
+            part += 1
+
+    def _set_aside(
+        self, seq: int, entry: Entry | None, payload: Any, how: EntryState, problem: Problem, behind: int
+    ) -> None:
+        state, effects = self.state, self.effects
+        subject = entry.subject if entry is not None else ""
+        kind = entry.kind if entry is not None else 0
+        lane = getattr(payload, "lane", 0)
+        hour = entry.business_ms // _HOUR_MS * _HOUR_MS if entry is not None else self.received_hour
+        if not 0 <= hour < _LAST_MS or not 0 <= lane < _IDS:
+            hour, lane = self.received_hour, 0
+        kind = kind if 0 <= kind < _KINDS else 0
+        words = problem.words.replace("\x00", "?")
+        shown = subject[:100].replace("\x00", "?")
+        effects.set_aside.append(SetAside(seq, kind, shown, lane, hour, how, problem.code, words, behind))
+        state.waiting.add(seq)
+        if subject:
+            state.blocked.setdefault(subject, seq)
+        if how is EntryState.PARKED:
+            effects.parked += 1
+            self._count(lane, hour, 2)
+        else:
+            effects.quarantined += 1
+            self._count(lane, hour, 1)
+
+    def _count(self, lane: int, hour: int, which: int) -> None:
+        counts = self.effects.counts.get((lane, hour))
+        if counts is None:
+            counts = self.effects.counts[lane, hour] = [0, 0, 0]
+        counts[which] += 1
+
+
+def _person(debit: Key, credit: Key) -> int:
+    if debit[0] in _PERSONAL:
+        return debit[1]
+    return credit[1] if credit[0] in _PERSONAL else 0
+
+
+@lru_cache(maxsize=64)
+def _code_of(kind: type[RuleViolation]) -> str:
+    """ReturnsTooMuch -> returns_too_much."""
+    name = kind.__name__
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")

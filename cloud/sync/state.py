@@ -1,0 +1,121 @@
+"""What one application of entries reads and what it brings about, in plain data that every store loads and writes."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+from cloud.ledger.effects import Books, Notes
+from cloud.sync.registry import Fact, Row
+from protocols.journal.messages import Entry
+
+
+class EntryState(IntEnum):
+    """What became of an entry; the numbers are those in `inbox.state`."""
+
+    APPLIED = 1
+    PARKED = 2
+    QUARANTINED = 3
+
+
+class Problem(NamedTuple):
+    """Why an entry cannot be applied: a stable code and words."""
+
+    code: str
+    words: str
+
+
+@dataclass(slots=True)
+class StreamState:
+    """A stream's row."""
+
+    device: int
+    epoch: int
+    branch: int
+    site: int
+    forked_after: int
+    applied_through: int
+    head: bytes
+    safe_through: int
+    state: str
+    state_reason: str
+    streak_reason: str
+    streak: int
+    sum_fen: int
+
+
+@dataclass(slots=True)
+class Reading:
+    """Entries of a batch decoded, by position. Where `problems` has a position, entry or payload may be None."""
+
+    first_seq: int
+    bodies: list[bytes]
+    hashes: list[bytes]
+    entries: list[Entry | None]
+    payloads: list[Any]
+    problems: dict[int, Problem] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Wants:
+    """What a reading needs loaded."""
+
+    pairs: set[tuple[int, int]] = field(default_factory=set)  # person, bucket
+    returned: set[tuple[int, int]] = field(default_factory=set)  # of them, those that come back to `available`
+    questions: set[int] = field(default_factory=set)  # lease messages answered
+    sales: set[int] = field(default_factory=set)  # settlements refunded
+    buckets: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Slice:
+    """The part of the world a batch touches. `apply` changes `books`; a store loads it afresh for another try."""
+
+    stream: StreamState
+    books: Books
+    blocked: dict[str, int] = field(default_factory=dict)  # subject -> first seq that waits
+    waiting: set[int] = field(default_factory=set)  # every seq that waits
+
+
+class SetAside(NamedTuple):
+    """An entry that waits: for a person (QUARANTINED), behind another or for an upgrade (PARKED)."""
+
+    seq: int
+    kind: int
+    subject: str
+    lane: int
+    hour_ms: int
+    state: EntryState
+    code: str
+    words: str
+    behind_seq: int
+
+
+@dataclass(slots=True)
+class Effects:
+    """Everything an application brings about; written in one transaction or not at all."""
+
+    through: int
+    head: bytes
+    lines: list[Row] = field(default_factory=list)
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    facts: list[Fact] = field(default_factory=list)
+    set_aside: list[SetAside] = field(default_factory=list)
+    counts: dict[tuple[int, int], list[int]] = field(default_factory=dict)  # (lane, hour) -> applied, quarantined, parked
+    deltas: dict[tuple[int, int, int, int, int], int] = field(default_factory=dict)
+    notes: Notes = field(default_factory=Notes)
+    sum_fen: int = 0
+    applied: int = 0
+    quarantined: int = 0
+    parked: int = 0
+    streak_reason: str = ""
+    streak: int = 0
+    stopped: str = ""  # why the stream stops, "" where it goes on
+
+
+class Received(NamedTuple):
+    """When and how a batch came in."""
+
+    at: datetime
+    checkpoint: bytes
+    checkpoint_seq: int

@@ -1,0 +1,47 @@
+"""What ingest asks of a store. PostgreSQL is the real one; memory is what seeds replay against it (rule 29)."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from cloud.sync.registry import EntryContext, Registry
+from cloud.sync.state import Effects, Reading, Received, Slice, StreamState, Wants
+
+
+class Store(Protocol):
+    """One open transaction on the books."""
+
+    async def branches(self, device: int, epoch: int) -> list[StreamState]:
+        """The stream and its forks, by branch, locked to the end of the transaction."""
+
+    async def hashes(self, stream: StreamState, first: int, last: int) -> dict[int, bytes]:
+        """Stored hashes of a range of seq; a fork shares those up to `forked_after` with the branch it left."""
+
+    async def load(self, stream: StreamState, wants: Wants, organisation: int) -> Slice:
+        """The slice that the wanted entries touch."""
+
+    async def add_branch(self, stream: StreamState) -> None:
+        """Keep a further successor of one hash; the stream's leases are frozen."""
+
+    async def set_state(self, stream: StreamState, state: str, reason: str) -> None:
+        """Hold, stop or freeze a stream."""
+
+    async def write_inbox(self, context: EntryContext, reading: Reading) -> None:
+        """Keep the very bytes, as applied."""
+
+    async def write(
+        self, context: EntryContext, effects: Effects, state: Slice, registry: Registry, received: Received
+    ) -> None:
+        """Write everything an application brought about, and move the stream on."""
+
+    async def count_duplicates(self, context: EntryContext, many: int) -> None:
+        """Count entries that had come before."""
+
+    def savepoint(self) -> AbstractAsyncContextManager[object]:
+        """A part of the transaction that an error takes back by itself."""
+
+    def deterministic(self, error: Exception) -> bool:
+        """Whether the same write would fail the same way again."""
+
+
+Points = Sequence[tuple[int, int, int, int]]

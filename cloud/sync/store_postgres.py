@@ -1,0 +1,314 @@
+"""The store on PostgreSQL: slices by a few set-based reads, effects by COPY and one UPDATE of balances."""
+
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import asyncpg
+
+from cloud.core.database import Transaction
+from cloud.core.errors import Unavailable
+from cloud.ledger.effects import Books, Key, Question, Sale
+from cloud.ledger.posting import LINE_COLUMNS, load_balances, move_balances
+from cloud.sync.entries import settlement_amounts
+from cloud.sync.followups import follow_up
+from cloud.sync.registry import EntryContext, Registry
+from cloud.sync.state import Effects, EntryState, Reading, Received, Slice, StreamState, Wants
+from protocols.journal.chain import genesis
+from protocols.ledger.accounts import Account, Owner
+
+_STREAM: Final = (
+    "device, epoch, branch, site, forked_after, applied_through, head, safe_through, state, state_reason,"
+    " streak_reason, streak, sum_fen"
+)
+_INBOX_COLUMNS: Final = (
+    "organisation_id", "device", "epoch", "branch", "seq", "kind", "state", "received_at", "hash", "body",
+)  # fmt: skip
+_BRANCHES: Final = f"SELECT {_STREAM} FROM streams WHERE device = $1 AND epoch = $2 ORDER BY branch FOR UPDATE"  # noqa: S608
+_SCOPE: Final = """
+SELECT s.state, s.bearer, s.released_at IS NOT NULL, s.declared_generation < g.generation
+FROM lease_sites AS s, core_generation AS g WHERE s.site = $1 AND s.epoch = $2
+"""
+_BUCKETS: Final = """
+SELECT k.bucket, c.bucket IS NOT NULL, p.passed_seq IS NOT NULL, t.bucket IS NOT NULL
+FROM unnest($1::bigint[]) AS k (bucket) LEFT JOIN lease_cutoffs AS c USING (bucket)
+LEFT JOIN lease_cutoff_sites AS p ON p.site = $2 AND p.epoch = $3 AND p.bucket = k.bucket
+LEFT JOIN ledger_counting_buckets AS t ON t.bucket = k.bucket
+"""
+_COUNTS: Final = """
+INSERT INTO completeness AS c (device, lane, hour, organisation_id, applied, quarantined, parked)
+SELECT $1, k.lane, k.hour, $2, k.applied, k.quarantined, k.parked
+FROM unnest($3::bigint[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::bigint[])
+    AS k (lane, hour, applied, quarantined, parked)
+ON CONFLICT (device, hour, lane) DO UPDATE SET applied = c.applied + excluded.applied,
+    quarantined = c.quarantined + excluded.quarantined, parked = c.parked + excluded.parked
+"""
+_DUPLICATES: Final = """
+INSERT INTO completeness AS c (device, lane, hour, organisation_id, duplicates)
+VALUES ($1, 0, date_trunc('hour', $2::timestamptz), $3, $4)
+ON CONFLICT (device, hour, lane) DO UPDATE SET duplicates = c.duplicates + excluded.duplicates
+"""
+_ADVANCE: Final = """
+UPDATE streams SET applied_through = $4, head = $5, sum_fen = sum_fen + $6, streak_reason = $7, streak = $8,
+    state = CASE WHEN $9 = '' THEN state ELSE 'stopped' END,
+    state_reason = CASE WHEN $9 = '' THEN state_reason ELSE $9 END,
+    checkpoint_seq = $10, checkpoint = $11, last_batch_at = $12
+WHERE device = $1 AND epoch = $2 AND branch = $3
+"""
+_SET_ASIDE: Final = """
+INSERT INTO quarantine (organisation_id, device, epoch, branch, seq, kind, subject, lane, hour, state, reason_code,
+                        reason, behind_seq, received_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+"""
+_TRANSIENT: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.TransactionRollbackError,  # deadlock, serialisation
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.PostgresSystemError,
+    asyncpg.InternalServerError,
+    TimeoutError,
+    OSError,
+    MemoryError,
+    Unavailable,
+)
+_INT64: Final = 2**63
+
+
+class PostgresStore:
+    """One transaction, entered into the device's organisation."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self.tx = tx
+        self._held: dict[Account, int] = {}
+
+    async def branches(self, device: int, epoch: int) -> list[StreamState]:
+        """The stream and its forks, locked."""
+        return [StreamState(*row) for row in await self.tx.fetch(_BRANCHES, device, epoch)]
+
+    async def hashes(self, stream: StreamState, first: int, last: int) -> dict[int, bytes]:
+        """Stored hashes; seq 0 is the genesis."""
+        rows = await self.tx.fetch(
+            "SELECT seq, hash FROM inbox WHERE device = $1 AND epoch = $2 AND seq BETWEEN $4 AND $5"
+            " AND branch = CASE WHEN seq <= $6 THEN 0 ELSE $3 END",
+            stream.device, stream.epoch, stream.branch, first, last, stream.forked_after,
+        )  # fmt: skip
+        found = {row[0]: bytes(row[1]) for row in rows}
+        if first <= 0:
+            found[0] = genesis(stream.device, stream.epoch)
+        return found
+
+    async def load(self, stream: StreamState, wants: Wants, organisation: int) -> Slice:
+        """The slice that the wanted entries touch."""
+        books = Books(organisation, stream.site, stream.epoch, stream.branch, {}, device=stream.device)
+        scope = await self.tx.fetchrow(_SCOPE, stream.site, stream.epoch)
+        if scope is not None:
+            books.lost, books.bearer = scope[0] == "lost", scope[1]
+            books.released, books.recovering = scope[2], scope[3] and scope[0] != "lost"
+        await self._load_buckets(books, wants)
+        self._held = await load_balances(self.tx, _accounts(books, wants))
+        books.balances = dict(self._held)
+        if books.recovering:
+            await load_balances(self.tx, [a for a in self._held if not a.site], locked=True)
+        if wants.questions:
+            await self._load_questions(books, wants.questions)
+        if wants.sales:
+            await self._load_sales(books, stream, wants.sales)
+        state = Slice(stream, books)
+        rows = await self.tx.fetch(
+            "SELECT seq, subject FROM quarantine WHERE device = $1 AND epoch = $2 AND branch = $3"
+            " AND state <> 'replayed' ORDER BY seq",
+            stream.device, stream.epoch, stream.branch,
+        )  # fmt: skip
+        for seq, subject in rows:
+            state.waiting.add(seq)
+            if subject:
+                state.blocked.setdefault(subject, seq)
+        return state
+
+    async def add_branch(self, stream: StreamState) -> None:
+        """Keep a further successor of one hash; the site's leases are frozen."""
+        await self.tx.execute(
+            "INSERT INTO streams (device, epoch, branch, organisation_id, site, forked_after, applied_through, head,"
+            " safe_through, state, state_reason) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $6, 'frozen', 'fork')",
+            stream.device, stream.epoch, stream.branch, self.tx.organisation_id, stream.site, stream.forked_after,
+            stream.head,
+        )  # fmt: skip
+        await self.tx.execute(
+            "UPDATE streams SET state = 'frozen', state_reason = 'fork' WHERE device = $1 AND epoch = $2",
+            stream.device, stream.epoch,
+        )  # fmt: skip
+        await self.tx.execute(
+            "UPDATE lease_sites SET state = 'frozen' WHERE site = $1 AND epoch = $2 AND state = 'open'",
+            stream.site, stream.epoch,
+        )  # fmt: skip
+
+    async def set_state(self, stream: StreamState, state: str, reason: str) -> None:
+        """Hold, stop or freeze a stream."""
+        await self.tx.execute(
+            "UPDATE streams SET state = $4, state_reason = $5 WHERE device = $1 AND epoch = $2 AND branch = $3",
+            stream.device, stream.epoch, stream.branch, state, reason,
+        )  # fmt: skip
+
+    async def write_inbox(self, context: EntryContext, reading: Reading) -> None:
+        """Keep the very bytes; what turns out to wait is marked by `write`."""
+        organisation, device, epoch, branch, at = (
+            context.organisation, context.device, context.epoch, context.branch, context.received_at,
+        )  # fmt: skip
+        first = reading.first_seq
+        applied = int(EntryState.APPLIED)
+        rows = [
+            (organisation, device, epoch, branch, first + i, entry.kind if entry is not None else 0, applied, at, digest, body)
+            for i, (entry, digest, body) in enumerate(
+                zip(reading.entries, reading.hashes, reading.bodies, strict=True)
+            )
+        ]
+        await self.tx.connection.copy_records_to_table("inbox_rows", records=rows, columns=_INBOX_COLUMNS)
+
+    async def write(
+        self, context: EntryContext, effects: Effects, state: Slice, registry: Registry, received: Received
+    ) -> None:
+        """Write everything an application brought about, and move the stream on."""
+        await self.write_books(context, effects, registry)
+        await self._write_set_aside(context, effects)
+        await self._count(context, effects)
+        stream = state.stream
+        await self.tx.execute(
+            _ADVANCE, stream.device, stream.epoch, stream.branch, effects.through, effects.head, effects.sum_fen,
+            effects.streak_reason, effects.streak, effects.stopped, received.checkpoint_seq, received.checkpoint,
+            received.at,
+        )  # fmt: skip
+        await self._tell(context, effects, registry)
+
+    async def write_again(self, context: EntryContext, effects: Effects, registry: Registry) -> None:
+        """Write what a replay brought about; the stream stays where it is."""
+        await self.write_books(context, effects, registry)
+        await self.tx.execute(
+            "UPDATE streams SET sum_fen = sum_fen + $4 WHERE device = $1 AND epoch = $2 AND branch = $3",
+            context.device, context.epoch, context.branch, effects.sum_fen,
+        )  # fmt: skip
+        await self._tell(context, effects, registry)
+
+    async def write_books(self, context: EntryContext, effects: Effects, registry: Registry) -> None:
+        """Lines, domains' rows and balances."""
+        connection = self.tx.connection
+        if effects.lines:
+            await connection.copy_records_to_table("ledger_transfers_rows", records=effects.lines, columns=LINE_COLUMNS)
+        for table, rows in effects.rows.items():
+            if rows:
+                await self._put(table, registry.tables[table], rows)
+        deltas = {Account(*key): delta for key, delta in effects.deltas.items()}
+        await move_balances(self.tx, self._held, deltas)
+
+    async def _tell(self, context: EntryContext, effects: Effects, registry: Registry) -> None:
+        await follow_up(self.tx, context, effects.notes)
+        for handler in registry.handlers:
+            facts = [fact for fact in effects.facts if fact[0].kind in handler.kinds]
+            if facts:
+                await handler.applied(self.tx, context, facts)
+
+    async def count_duplicates(self, context: EntryContext, many: int) -> None:
+        """Count entries that had come before, by the hour they came again."""
+        await self.tx.execute(
+            _DUPLICATES, context.device, context.received_at, context.organisation, many
+        )
+
+    def savepoint(self) -> AbstractAsyncContextManager[object]:
+        """A nested transaction."""
+        nested: AbstractAsyncContextManager[object] = self.tx.connection.transaction()
+        return nested
+
+    def deterministic(self, error: Exception) -> bool:
+        """Whether the same write would fail the same way again."""
+        return not isinstance(error, _TRANSIENT)
+
+    async def _put(self, table: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+        connection = self.tx.connection
+        target = f"{table}_rows"
+        if await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", target):
+            await connection.copy_records_to_table(target, records=rows, columns=columns)
+            return
+        marks = ", ".join(f"${n}" for n in range(1, len(columns) + 1))
+        names = ", ".join(columns)
+        await connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)  # noqa: S608
+
+    async def _write_set_aside(self, context: EntryContext, effects: Effects) -> None:
+        if not effects.set_aside:
+            return
+        await self.tx.connection.executemany(
+            _SET_ASIDE,
+            [
+                (context.organisation, context.device, context.epoch, context.branch, item.seq, item.kind, item.subject,
+                 item.lane, _moment(item.hour_ms), "parked" if item.state is EntryState.PARKED else "waiting",
+                 item.code, item.words, item.behind_seq, context.received_at)
+                for item in effects.set_aside
+            ],
+        )  # fmt: skip
+        await self.tx.execute(
+            "UPDATE inbox SET state = k.state FROM unnest($4::bigint[], $5::smallint[]) AS k (seq, state)"
+            " WHERE device = $1 AND epoch = $2 AND branch = $3 AND inbox.seq = k.seq",
+            context.device, context.epoch, context.branch,
+            [item.seq for item in effects.set_aside], [int(item.state) for item in effects.set_aside],
+        )  # fmt: skip
+
+    async def _count(self, context: EntryContext, effects: Effects) -> None:
+        if not effects.counts:
+            return
+        keys = sorted(effects.counts)
+        columns = list(zip(*(effects.counts[key] for key in keys), strict=True))
+        await self.tx.execute(
+            _COUNTS, context.device, context.organisation,
+            [lane for lane, _ in keys], [_moment(hour) for _, hour in keys], *[list(column) for column in columns],
+        )  # fmt: skip
+
+    async def _load_buckets(self, books: Books, wants: Wants) -> None:
+        buckets = [bucket for bucket in sorted(wants.buckets) if -_INT64 <= bucket < _INT64]
+        if not buckets:
+            return
+        rows = await self.tx.fetch(_BUCKETS, buckets, books.site, books.epoch)
+        books.cut = frozenset(row[0] for row in rows if row[1])
+        books.passed = {row[0] for row in rows if row[2]}
+        books.counting = frozenset(row[0] for row in rows if row[3])
+
+    async def _load_questions(self, books: Books, numbers: set[int]) -> None:
+        rows = await self.tx.fetch(
+            "SELECT n, amount, counter_owner_kind, counter_owner, for_site, for_epoch FROM lease_messages"
+            " WHERE site = $1 AND epoch = $2 AND n = ANY ($3::bigint[]) AND answered IS NULL",
+            books.site, books.epoch, [n for n in numbers if -_INT64 <= n < _INT64],
+        )  # fmt: skip
+        for n, asked, kind, owner, for_site, for_epoch in rows:
+            counter = None if kind is None else (kind, owner)
+            books.questions[n] = Question(asked, counter, for_site, for_epoch)
+
+    async def _load_sales(self, books: Books, stream: StreamState, wanted: set[int]) -> None:
+        seqs = [seq for seq in sorted(wanted) if 0 <= seq < _INT64]
+        amounts = await settlement_amounts(self.tx, stream, seqs)
+        books.sales = {seq: Sale(amounts.get(seq, 0)) for seq in seqs}
+        rows = await self.tx.fetch(
+            "SELECT seq, refund_no, amount FROM ledger_refunds WHERE device = $1 AND epoch = $2"
+            " AND branch = ANY ($3::smallint[]) AND seq = ANY ($4::bigint[])",
+            stream.device, stream.epoch, sorted({0, stream.branch}), seqs,
+        )  # fmt: skip
+        for seq, number, amount in rows:
+            sale = books.sales[seq]
+            sale.numbers.add(number)
+            sale.refunded += amount
+
+
+def _accounts(books: Books, wants: Wants) -> Iterable[Account]:
+    accounts: set[Key] = set()
+    for person, bucket in wants.pairs:
+        if -_INT64 <= person < _INT64 and -_INT64 <= bucket < _INT64:
+            accounts.add((int(Owner.PERSON), person, bucket, books.site, books.epoch))
+            if books.lost:
+                accounts.add((int(Owner.IN_DOUBT), person, bucket, books.site, books.epoch))
+            if books.recovering or books.released or (person, bucket) in wants.returned:
+                accounts.add((int(Owner.PERSON), person, bucket, 0, 0))
+    return [Account(*key) for key in accounts]
+
+
+def _moment(instant_ms: int) -> datetime:
+    return datetime.fromtimestamp(instant_ms / 1000, UTC)
