@@ -20,6 +20,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import psutil  # type: ignore[import-untyped]
 
 from cloud.core.errors import Unavailable
 
@@ -176,6 +177,8 @@ class EmbeddedPostgres:
             wished = Path(tempfile.mkdtemp(prefix="quartermaster-"))
         wished.mkdir(mode=0o700, exist_ok=True)
         _hand_over(wished)
+        for stale in wished.glob(".s.PGSQL.*"):
+            stale.unlink()  # nothing of this data lives, see _someone_runs, and the folder is ours alone
         self._socket_directory = wished
         return wished
 
@@ -195,11 +198,12 @@ class EmbeddedPostgres:
         return Path(lines[_SOCKET_LINE]) if len(lines) > _SOCKET_LINE and lines[_SOCKET_LINE] else None
 
     def _someone_runs(self) -> bool:
-        """Whether the server named in the pid file lives; a pid taken over by another program is cleared away."""
-        lines = self._postmaster()
-        if not lines or not lines[0].strip().isdigit():
-            return False
-        if _is_postgres(int(lines[0]), self._data):
+        """Whether any process of a server of this data lives; the pid file of one that is wholly gone is cleared away.
+
+        After a kill -9 the children live on for a moment. Starting beside them would corrupt the data, and PostgreSQL's
+        own guard looks at the pid alone, which another program may have by now: so the processes themselves count.
+        """
+        if _works_in(self._data):
             self._socket_directory = self._socket_of_running()
             return True
         (self._data / "postmaster.pid").unlink(missing_ok=True)
@@ -317,22 +321,14 @@ def _die_with_parent() -> Callable[[], None]:
     return ask_for_signal
 
 
-def _is_postgres(pid: int, data: Path) -> bool:
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        return b"postgres" in words[0] and str(data).encode() in words
-    except OSError:
-        return _alive(pid) and not Path("/proc").exists()
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _works_in(data: Path) -> bool:
+    """Whether a process has `data` as its working directory, as every process of PostgreSQL has."""
+    wanted = str(data.resolve())
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.cwd() == wanted:
+                return True
+    return False
 
 
 async def _ended(process: "subprocess.Popen[bytes]", timeout_s: float) -> bool:

@@ -30,30 +30,28 @@ class Thing(BaseModel):
     price_fen: int
 
 
+_RAISES: dict[str, Exception] = {
+    "revoked": CardRevoked("the card was revoked", card_id=7),
+    "missing": NotFound(),
+    "field": Invalid("price_fen", "must not be negative", reason="negative"),
+    "slow-down": TooMany(retry_after_s=9),
+    "defect": RuntimeError("the secret is 42"),
+    "deadlock": asyncpg.DeadlockDetectedError("x"),
+}
+_QUERIES: dict[str, tuple[object, ...]] = {
+    "sql-defect": ("SELECT * FROM no_such_table_with_a_secret_name",),
+    "too-big": ("SELECT $1::bigint", 2**70),
+    "nul": ("SELECT $1::text", "a\0b"),
+    "surrogate": ("SELECT $1::text", "a\ud800"),
+}
+
+
 @router.get("/{what}")
 async def get_try(what: str, core: CoreDependency) -> None:
+    if what in _RAISES:
+        raise _RAISES[what]
     async with core.database.plain_transaction() as tx:
-        match what:
-            case "revoked":
-                raise CardRevoked("the card was revoked", card_id=7)
-            case "missing":
-                raise NotFound
-            case "field":
-                raise Invalid("price_fen", "must not be negative", reason="negative")
-            case "slow-down":
-                raise TooMany(retry_after_s=9)
-            case "defect":
-                raise RuntimeError("the secret is 42")
-            case "sql-defect":
-                await tx.execute("SELECT * FROM no_such_table_with_a_secret_name")
-            case "too-big":
-                await tx.fetchval("SELECT $1::bigint", 2**70)
-            case "nul":
-                await tx.fetchval("SELECT $1::text", "a\0b")
-            case "surrogate":
-                await tx.fetchval("SELECT $1::text", "a\ud800")
-            case "deadlock":
-                raise asyncpg.DeadlockDetectedError("x")
+        await tx.connection.fetch(*_QUERIES[what])
 
 
 @router.post("/things")

@@ -1,7 +1,9 @@
 """Signing in, lock-out, sessions that end, rights, and the header against foreign pages."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import asyncpg
 import httpx
@@ -161,10 +163,8 @@ async def test_only_the_digest_of_a_token_is_stored(web: httpx.AsyncClient, logi
 
 
 async def test_the_first_administrator_is_made_once_and_must_choose_a_password(
-    postgres: PostgresServer, tmp_path, clock: ManualClock
+    postgres: PostgresServer, tmp_path: Path, clock: ManualClock
 ) -> None:
-    import asyncio
-
     address = await asyncio.to_thread(postgres.fresh_database)
     async with open_test_core(address, tmp_path, clock=clock) as core, http_client(core) as web:
         made = [
