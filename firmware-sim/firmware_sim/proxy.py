@@ -18,6 +18,7 @@ from random import Random
 
 import aiohttp
 from aiohttp import web
+
 from firmware_sim.world.certificates import Authority
 
 _MOST_BODY_BYTES = 16 * 1024 * 1024

@@ -2,11 +2,15 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+_MOST_FACTS = 1_000
 
 
 class StartFailed(RuntimeError):
@@ -15,13 +19,15 @@ class StartFailed(RuntimeError):
 
 @dataclass
 class Child:
-    """One process; its output goes to `log`. `ready` looks at the world and says whether it serves."""
+    """One process. JSON lines of its standard output are facts for the campus (`told`), all else goes to `log`."""
 
     name: str
     command: Sequence[str]
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
+    told: list[dict[str, Any]] = field(default_factory=list)
+    _listener: "asyncio.Task[None] | None" = None
 
     @property
     def alive(self) -> bool:
@@ -31,15 +37,18 @@ class Child:
     async def start(self) -> None:
         """Start it; its own session, so that a Ctrl-C in the terminal reaches the campus alone."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.told.clear()
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *self.command,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
+                stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 env={**os.environ, **self.environment},
                 start_new_session=True,
             )
+        if self.process.stdout is not None:
+            self._listener = asyncio.create_task(self._listen(self.process.stdout), name=f"{self.name}: output")
 
     async def wait_until(self, ready: Callable[[], object], *, timeout_s: float) -> None:
         """Wait for `ready` (an async or plain predicate) to be true; raises StartFailed with the log's tail."""
@@ -56,6 +65,10 @@ class Child:
                 raise StartFailed(f"{self.name} was not ready in {timeout_s:.0f} s; its log ends:\n{self.log_tail()}")
             await asyncio.sleep(0.1)
 
+    def fact(self, event: str) -> dict[str, Any] | None:
+        """The first JSON line it told with this `event`, if it has."""
+        return next((fact for fact in self.told if fact.get("event") == event), None)
+
     @property
     def exit_word(self) -> str:
         """How it ended, for a person."""
@@ -67,6 +80,18 @@ class Child:
         with contextlib.suppress(OSError):
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
         return ""
+
+    async def _listen(self, output: asyncio.StreamReader) -> None:
+        with self.log.open("ab") as log:
+            async for line in output:
+                fact = None
+                with contextlib.suppress(ValueError):
+                    fact = json.loads(line)
+                if not isinstance(fact, dict):
+                    log.write(line)
+                    log.flush()
+                elif len(self.told) < _MOST_FACTS:
+                    self.told.append(fact)
 
     async def stop(self, *, timeout_s: float = 15) -> None:
         """Ask it to end, and after the time-out make it."""

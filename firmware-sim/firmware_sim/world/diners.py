@@ -1,0 +1,204 @@
+"""Diners at lanes: what a person does with tray, card and patience, against real devices and real screens."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from firmware_sim.core.control import ControlClient
+from firmware_sim.core.device import WrongActError
+from firmware_sim.world.screens import Screen, State
+from firmware_sim.world.tally import Tally
+
+_MOST_QUEUED = 2_000
+_FULL_G, _REFILL_BELOW_G = 20_000, 2_000
+_PAY_BY_CODE = 0.3
+_ENDED = ("paid", "refused")
+
+
+@dataclass(frozen=True)
+class Diner:
+    """Somebody who eats: what they can pay with."""
+
+    person: int
+    home_site: int
+    card: str
+    code: str = ""
+    phone: str = ""
+    pin: str = ""
+
+
+@dataclass
+class PlatePool:
+    """The clean plates of a canteen; `washed` says how often the dish room brought all of them back."""
+
+    plates: list[str]
+    random: Random
+    used: int = 0
+    washed: int = 0
+
+    def take(self, count: int) -> list[str] | None:
+        """Plates from the stack, or None where it is empty: the dish room must wash."""
+        if self.used + count > len(self.plates):
+            return None
+        taken = self.plates[self.used : self.used + count]
+        self.used += count
+        return taken
+
+    def wash(self) -> None:
+        """All plates are clean and stacked anew."""
+        self.random.shuffle(self.plates)
+        self.used = 0
+        self.washed += 1
+
+
+@dataclass
+class LaneDesk:
+    """A lane as people stand before it."""
+
+    code: str
+    kind: str
+    screen: Screen
+    operator: Screen
+    operator_card: str
+    operator_pin: str
+    devices: Mapping[str, ControlClient]
+    tally: Tally
+    random: Random
+    plates: PlatePool
+    load_g: int = _FULL_G
+    queue: "asyncio.Queue[Diner]" = field(default_factory=lambda: asyncio.Queue(_MOST_QUEUED))
+    served: int = 0
+    gave_up: int = 0
+
+    async def run(self) -> None:
+        """Serve whoever comes, one after the other, until cancelled."""
+        while True:
+            diner = await self.queue.get()
+            await self.serve(diner)
+            self.queue.task_done()
+
+    async def serve(self, diner: Diner, *, tries: int = 40) -> bool:
+        """Let one diner pay; True when the screen said so. After a restart of the gateway the diner looks first."""
+        for _ in range(tries):
+            if not await self.screen.until(_open, timeout_s=10):
+                await asyncio.sleep(0.05)
+                continue
+            charged = set(self.tally.told) | set(self.tally.last_charges)
+            with contextlib.suppress(OSError, TimeoutError, WrongActError):
+                began_s = time.monotonic()
+                ended = await self._pay(diner)
+                if ended:
+                    self.tally.settled_s.append(time.monotonic() - began_s)
+                    self.served += self.screen.state.get("phase") == "paid"
+                    return True
+            if await self._was_charged(charged):
+                self.served += 1
+                return True
+        self.gave_up += 1
+        return False
+
+    async def _was_charged(self, before: set[str]) -> bool:
+        """After trouble: whether this lane's screen shows a charge that was not known before (rule 18)."""
+        await self.screen.until(_open, timeout_s=20)
+        last = self.screen.state.get("last_charge")
+        return bool(last and str(last["entry"]) not in before)
+
+    async def _pay(self, diner: Diner) -> bool:
+        match self.kind:
+            case "plate":
+                return await self._with_tray(diner)
+            case "pos":
+                return await self._at_the_stall(diner)
+            case "gate":
+                return await self._through_the_gate(diner)
+        return await self._with_weights(diner)
+
+    async def _with_tray(self, diner: Diner) -> bool:
+        plates = self.plates.take(self.random.randint(2, 4))
+        if plates is None:
+            await self._wash()
+            return False
+        reader = self.devices["reader"]
+        await reader.act({"place": plates})
+        try:
+            if not await self.screen.until(lambda state: state["phase"] in {"bill", "ask", "down"}, timeout_s=10):
+                return False
+            if self.screen.state["phase"] != "bill":
+                return False
+            return await self._present(diner)
+        finally:
+            with contextlib.suppress(OSError, TimeoutError):
+                await reader.act({"clear": True})
+
+    async def _through_the_gate(self, diner: Diner) -> bool:
+        ended = await self._present(diner)
+        if ended and self.screen.state["phase"] == "paid":
+            with contextlib.suppress(OSError, TimeoutError, WrongActError):
+                await self.devices["turnstile"].act({"pass": True})
+        return ended
+
+    async def _at_the_stall(self, diner: Diner) -> bool:
+        await self._sign_in()
+        amount_fen = 100 * self.random.randint(6, 22) + 50 * self.random.randint(0, 1)
+        await self._operate("amount", amount_fen=amount_fen)
+        if not await self.screen.until(lambda state: state["phase"] in {"bill", "down"}, timeout_s=10):
+            return False
+        return await self._present(diner)
+
+    async def _with_weights(self, diner: Diner) -> bool:
+        scale = self.devices["scale"]
+        await scale.act({"load_g": self.load_g})
+        if not await self._tap(diner, lambda state: state["phase"] in {"bill", *_ENDED}):
+            return False
+        for _ in range(self.random.randint(1, 2)):
+            self.load_g -= self.random.randint(80, 260)
+            lines = len(self.screen.state.get("lines", []))
+            await scale.act({"load_g": self.load_g})
+            await self.screen.until(lambda state, n=lines: len(state.get("lines", [])) > n, timeout_s=6)  # type: ignore[misc]
+        if self.load_g < _REFILL_BELOW_G:
+            self.load_g = _FULL_G
+        return await self._tap(diner, _just_ended(self.screen.state))
+
+    async def _present(self, diner: Diner) -> bool:
+        return await self._tap(diner, _just_ended(self.screen.state))
+
+    async def _tap(self, diner: Diner, predicate: Any) -> bool:
+        if diner.code and "scanner" in self.devices and self.random.random() < _PAY_BY_CODE:
+            await self.devices["scanner"].act({"scan": diner.code})
+        else:
+            await self.devices["card"].act({"tap": diner.card})
+        return await self.screen.until(predicate, timeout_s=12)
+
+    async def _sign_in(self) -> None:
+        await self.operator.until(bool, timeout_s=10)
+        if not self.operator.state.get("operator"):
+            await self._operate("sign_in", card=self.operator_card, pin=self.operator_pin)
+
+    async def _wash(self) -> None:
+        await self._sign_in()
+        await self._operate("wash")
+        self.plates.wash()
+
+    async def _operate(self, act: str, **fields: Any) -> State:
+        return await self.operator.act(act, **fields)
+
+
+def _open(state: State) -> bool:
+    return state.get("phase") in {"idle", "reading", "bill", *_ENDED}
+
+
+def _just_ended(before: State) -> Any:
+    """True once a payment ended that had not ended in `before`."""
+    old = (before.get("receipt") or {}).get("attempt")
+    was_refused = before.get("phase") == "refused"
+
+    def ended(state: State) -> bool:
+        if state["phase"] == "paid":
+            return bool((state.get("receipt") or {}).get("attempt") != old)
+        return bool(state["phase"] == "refused" and not was_refused)
+
+    return ended
