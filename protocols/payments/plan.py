@@ -88,6 +88,11 @@ class Payment(NamedTuple):
     online: bool
     pin_given: bool = False
 
+    @property
+    def diner(self) -> Diner:
+        """Who pays, as limits look at it."""
+        return Diner(self.person.id, self.person.group, self.lane_kind, self.canteen)
+
 
 class Plan(NamedTuple):
     """What to write when the payment is taken."""
@@ -112,7 +117,7 @@ def plan_payment(rules: RuleBook, rights: Rights, payment: Payment) -> Plan | Ne
     refusal = _who(payment) or _how_old(rules, scene, payment)
     if refusal is not None:
         return refusal
-    diner = Diner(payment.person.id, payment.person.group, payment.lane_kind, payment.canteen)
+    diner = payment.diner
     held = held_limits(
         rules.limits.applying(diner, payment.moments), rights, person=diner.person, moments=payment.moments
     )

@@ -34,8 +34,9 @@ class Reason(StrEnum):
     CERTIFICATE_EXPIRED = "certificate_expired"
     OUT_OF_PERIOD = "out_of_period"
     STORE_FULL = "store_full"
-    DAY_CLOSED = "day_closed"
+    PLATE_PAID = "plate_paid"
     GATE_CLOSED = "gate_closed"
+    TROUBLE = "trouble"
 
 
 class Refusal(NamedTuple):
@@ -104,6 +105,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     Reason.CERTIFICATE_EXPIRED: ("秤的检定已过期，暂停称重", "The scale's certificate has expired, weighing is paused"),
     Reason.OUT_OF_PERIOD: ("现在不是供餐时段", "No meal is served at this time"),
     Reason.STORE_FULL: ("本机存储将满，暂停收款，请到其他台", "Storage nearly full, payments paused, use another lane"),
-    Reason.DAY_CLOSED: ("本台今天已日结，请到其他台", "This lane has closed its day, please use another lane"),
+    Reason.PLATE_PAID: (
+        "有餐盘已付过款，请取走或找工作人员",
+        "A plate here was paid already, take it away or ask the staff",
+    ),
     Reason.GATE_CLOSED: ("闸机没有响应，没有扣款", "The gate does not answer, nothing was charged"),
+    Reason.TROUBLE: (
+        "本机有故障，没有扣款，请到其他台",
+        "This lane has a fault, nothing was charged, use another lane",
+    ),
 }
