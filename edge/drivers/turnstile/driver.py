@@ -98,6 +98,8 @@ class Turnstile:
         )
 
     def _lock_after(self, duration_s: float) -> None:
+        for earlier in self._locking:
+            earlier.cancel()
         task = asyncio.create_task(self._lock(duration_s), name=f"{self.name}: lock again")
         self._locking.add(task)
         task.add_done_callback(self._locking.discard)
