@@ -1,5 +1,6 @@
 """The demonstration: what people were told against what the books hold, and the switches of the simulated campus."""
 
+import asyncio
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,7 +63,7 @@ async def _takings_fen(core: Core, user: User) -> int:
 
 async def _call(core: Core, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
     server = core.settings.server
-    token = Path(server.campus_token_file).read_text(encoding="utf-8").strip()
+    token = (await asyncio.to_thread(Path(server.campus_token_file).read_text, encoding="utf-8")).strip()
     try:
         async with httpx.AsyncClient(base_url=server.campus_url, timeout=_TIMEOUT_S, trust_env=False) as client:
             answer = await client.request(method, path, json=body, headers={"Authorization": f"Bearer {token}"})

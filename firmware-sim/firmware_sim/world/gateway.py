@@ -43,7 +43,8 @@ class SimulatedSite:
         self.folder = folder
         self.proxy = proxy
         self.kiosk_port = kiosk_port
-        self.tally = Tally()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.tally = Tally(paper=folder / "told.jsonl")
         self.desks: list[LaneDesk] = []
         self.kills = 0
         self._seed = seed

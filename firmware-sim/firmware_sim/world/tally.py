@@ -1,6 +1,8 @@
 """What people were told: the receipts that a screen has shown, kept apart from every book of the product."""
 
+import json
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass
@@ -13,15 +15,27 @@ class Tally:
     refused: dict[str, int] = field(default_factory=dict)  # word -> times
     settled_s: list[float] = field(default_factory=list)  # from the tap to the receipt on the screen
     contradictions: list[str] = field(default_factory=list)
+    paper: Path | None = None  # where people's memory outlives the campus's process
+
+    def __post_init__(self) -> None:
+        if self.paper is not None and self.paper.exists():
+            for line in self.paper.read_text(encoding="utf-8").splitlines():
+                kind, entry, amount_fen = json.loads(line)
+                (self.told if kind == "told" else self.last_charges)[entry] = amount_fen
 
     def tell(self, entry: str, amount_fen: int) -> None:
         """A screen shows that this was paid."""
-        if self.told.setdefault(entry, amount_fen) != amount_fen:
+        if entry not in self.told:
+            self.told[entry] = amount_fen
+            self._note("told", entry, amount_fen)
+        elif self.told[entry] != amount_fen:
             self.contradictions.append(f"{entry} was shown as {self.told[entry]} and as {amount_fen} fen")
 
     def tell_last_charge(self, entry: str, amount_fen: int) -> None:
         """A screen shows, after a restart, a charge that it is not known to have shown."""
-        self.last_charges[entry] = amount_fen
+        if entry not in self.last_charges:
+            self.last_charges[entry] = amount_fen
+            self._note("last", entry, amount_fen)
 
     def refuse(self, word: str) -> None:
         """A screen shows a refusal."""
@@ -36,3 +50,8 @@ class Tally:
     def unshown(self) -> dict[str, int]:
         """Charges that only a last charge has shown."""
         return {entry: amount for entry, amount in self.last_charges.items() if entry not in self.told}
+
+    def _note(self, kind: str, entry: str, amount_fen: int) -> None:
+        if self.paper is not None:
+            with self.paper.open("a", encoding="utf-8") as paper:
+                paper.write(json.dumps([kind, entry, amount_fen]) + "\n")
