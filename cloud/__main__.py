@@ -62,7 +62,7 @@ async def _serve(settings: Settings, _arguments: argparse.Namespace) -> None:
             must_change_password=not settings.server.demo,
         )
         if first:
-            _tell("first_administrator", **asdict(first))
+            _tell("first_administrator", username=first.login, **asdict(first))
         servers = Servers(create_app(core), core)
         await core.events.start()
         await core.jobs.start()

@@ -11,8 +11,8 @@ from cloud.core.errors import Forbidden, Unauthenticated
 from cloud.core.sessions import PasswordMustChange, User, find_session
 
 COOKIE: Final = "qm_session"
-CSRF_HEADER: Final = "X-Requested-With"
-CSRF_VALUE: Final = "quartermaster"
+CSRF_HEADER: Final = "X-Quartermaster"
+CSRF_VALUE: Final = "1"
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="Made by POST /api/v1/identity/session")
 

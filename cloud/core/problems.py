@@ -43,7 +43,8 @@ def problem(error: CloudError) -> JSONResponse:
         **error.details,
     }
     if error.fields:
-        body["fields"] = [{"field": f.field, "code": f.code, "message": f.message} for f in error.fields]
+        body["field"] = error.fields[0].field
+        body["errors"] = [{"field": f.field, "code": f.code, "detail": f.message} for f in error.fields]
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooMany) else None
     return JSONResponse(body, status_code=error.status, media_type=MEDIA_TYPE, headers=headers)
 

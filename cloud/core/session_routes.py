@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from cloud.core.auth import COOKIE, current_user
-from cloud.core.context import CoreDependency
+from cloud.core.context import Core, CoreDependency
 from cloud.core.passwords import PASSWORD_MOST
 from cloud.core.sessions import User, change_password, find_session, sign_in, sign_out
 
@@ -36,6 +36,7 @@ class SessionAnswer(BaseModel):
     login: str
     name: str
     organisation_id: int
+    organisation_name: str
     home_organisation_id: int
     rights: list[str]
     must_change_password: bool
@@ -60,13 +61,13 @@ async def post_session(body: SignIn, request: Request, response: Response, core:
         path="/",
     )
     user = await find_session(core.database, core.clock, security, token=token)
-    return _answer(user, ends_at)
+    return await _answer(core, user, ends_at)
 
 
 @router.get("")
-async def get_session(user: _AnyUser) -> SessionAnswer:
+async def get_session(user: _AnyUser, core: CoreDependency) -> SessionAnswer:
     """Who is signed in."""
-    return _answer(user, None)
+    return await _answer(core, user, None)
 
 
 @router.put("/password", status_code=204)
@@ -84,12 +85,15 @@ async def delete_session(request: Request, response: Response, core: CoreDepende
     response.delete_cookie(COOKIE, path="/")
 
 
-def _answer(user: User, ends_at: datetime | None) -> SessionAnswer:
+async def _answer(core: Core, user: User, ends_at: datetime | None) -> SessionAnswer:
+    async with core.database.transaction(user.organisation_id) as tx:
+        name = await tx.fetchval("SELECT name FROM core_organisations WHERE id = $1", user.organisation_id)
     return SessionAnswer(
         user_id=user.id,
         login=user.login,
         name=user.name,
         organisation_id=user.organisation_id,
+        organisation_name=name,
         home_organisation_id=user.home_organisation_id,
         rights=sorted(user.rights),
         must_change_password=user.must_change_password,

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-from cloud.core.auth import current_user
+from cloud.core.auth import CSRF_HEADER, CSRF_VALUE, current_user
 from cloud.core.context import Core, CoreDependency
 from cloud.core.errors import Conflict, Invalid, NotFound, TooMany
 from cloud.core.idempotency import IdempotencyKey, once
@@ -122,8 +122,9 @@ async def test_an_unexpected_error_tells_nothing_but_an_incident_number(web: htt
 
 async def test_details_and_fields_travel_with_the_error(web: httpx.AsyncClient) -> None:
     assert (await web.get("/try/revoked")).json()["card_id"] == 7
-    fields = (await web.get("/try/field")).json()["fields"]
-    assert fields == [{"field": "price_fen", "code": "negative", "message": "must not be negative"}]
+    told = (await web.get("/try/field")).json()
+    assert told["errors"] == [{"field": "price_fen", "code": "negative", "detail": "must not be negative"}]
+    assert told["field"] == "price_fen"
     assert (await web.get("/try/slow-down")).headers["retry-after"] == "9"
 
 
@@ -147,7 +148,7 @@ async def test_bytes_that_are_no_json_are_malformed(web: httpx.AsyncClient, body
 async def test_a_wrong_field_is_named(web: httpx.AsyncClient, body: dict[str, object], field: str) -> None:
     answer = await web.post("/try/things", json=body)
     assert answer.status_code == 422
-    assert field in [item["field"] for item in answer.json()["fields"]]
+    assert field in [item["field"] for item in answer.json()["errors"]]
 
 
 async def test_what_was_sent_is_not_echoed_in_the_error(web: httpx.AsyncClient) -> None:
@@ -200,7 +201,7 @@ async def test_a_repeated_post_gets_the_first_answer_and_acts_once(
     web: httpx.AsyncClient, client: httpx.AsyncClient
 ) -> None:
     web.cookies.update(client.cookies)
-    web.headers.update({"X-Requested-With": "quartermaster", "Idempotency-Key": "once-0001"})
+    web.headers.update({CSRF_HEADER: CSRF_VALUE, "Idempotency-Key": "once-0001"})
     body = {"name": "spent", "price_fen": 5}
     answers = [await web.post("/try/spend", json=body) for _ in range(3)]
     assert [answer.json() for answer in answers] == [{"name": "spent", "price_fen": 6}] * 3
@@ -210,15 +211,15 @@ async def test_a_repeated_post_gets_the_first_answer_and_acts_once(
 
 async def test_a_post_that_moves_value_needs_its_key(web: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
     web.cookies.update(client.cookies)
-    web.headers["X-Requested-With"] = "quartermaster"
+    web.headers[CSRF_HEADER] = CSRF_VALUE
     answer = await web.post("/try/spend", json={"name": "a", "price_fen": 1})
     assert answer.status_code == 422
-    assert answer.json()["fields"][0]["field"] == "Idempotency-Key"
+    assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
 
 
 async def test_a_refused_request_leaves_its_key_free(web: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
     web.cookies.update(client.cookies)
-    web.headers.update({"X-Requested-With": "quartermaster", "Idempotency-Key": "again-0001"})
+    web.headers.update({CSRF_HEADER: CSRF_VALUE, "Idempotency-Key": "again-0001"})
     taken = {"name": "spent twice", "price_fen": 1}
     await web.post("/try/spend", json=taken, headers={"Idempotency-Key": "first-0001"})
     assert (await web.post("/try/spend", json=taken)).status_code == 409

@@ -134,7 +134,7 @@ async def test_a_weak_password_is_refused_by_field(web: httpx.AsyncClient, login
     await _sign_in(web, login)
     refused = await web.put(SESSION + "/password", json={"old_password": PASSWORD, "new_password": weak})
     assert refused.status_code == 422
-    assert refused.json()["fields"][0]["field"] == "new_password"
+    assert refused.json()["errors"][0]["field"] == "new_password"
 
 
 async def test_a_user_acts_for_an_organisation_below_but_not_beside(
