@@ -15,7 +15,7 @@ class _SlowFile(apsw.VFSFile):
         super().__init__("", name, flags)
         self._vfs = vfs
 
-    def xSync(self, flags: int) -> None:
+    def xSync(self, flags: int) -> None:  # noqa: N802  SQLite's name
         began_s = time.perf_counter()
         super().xSync(flags)
         self._vfs.syncs += 1
@@ -33,7 +33,7 @@ class SlowVfs(apsw.VFS):
         self.sync_s = sync_s
         self.syncs = 0
 
-    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
         return _SlowFile(self, name, flags)
 
 
