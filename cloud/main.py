@@ -7,7 +7,7 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
-from cloud.core import event_routes, health_routes, problems, session_routes
+from cloud.core import event_routes, health_routes, housekeeping, problems, session_routes
 from cloud.core.backup import BackupFact
 from cloud.core.console import Console
 from cloud.core.context import Core
@@ -46,6 +46,12 @@ def table_modules(parts: Sequence[Part] = PARTS) -> list[str]:
     return [part.tables for part in parts if part.tables]
 
 
+def routers(parts: Sequence[Part] = PARTS) -> list[APIRouter]:
+    """All of the API, in the order of its document."""
+    core = [health_routes.router, session_routes.router, event_routes.router]
+    return core + [part.router for part in parts if part.router is not None]
+
+
 def create_app(core: Core, parts: Sequence[Part] = PARTS) -> FastAPI:
     """The application over a core; events and jobs are started by the caller after this."""
     app = FastAPI(
@@ -63,11 +69,10 @@ def create_app(core: Core, parts: Sequence[Part] = PARTS) -> FastAPI:
         request_timeout_s=core.settings.server.request_timeout_s,
         untimed=(event_routes.PATH,),
     )
-    for router in (health_routes.router, session_routes.router, event_routes.router):
+    for router in routers(parts):
         app.include_router(router)
+    housekeeping.register(core)
     for part in parts:
-        if part.router is not None:
-            app.include_router(part.router)
         for register in part.register:
             register(core)
     if _CONSOLE.is_dir():
