@@ -70,10 +70,9 @@ CREATE TABLE identity_confirmations (
     collection text NOT NULL,
     version bigint NOT NULL,
     asked_at timestamptz NOT NULL DEFAULT now(),
-    confirmed_at timestamptz,
     PRIMARY KEY (subject, site_id)
 );
-CREATE INDEX identity_confirmations_open ON identity_confirmations (site_id, collection, version) WHERE confirmed_at IS NULL;
+CREATE INDEX identity_confirmations_asked ON identity_confirmations (asked_at);
 SELECT app_protect('identity_confirmations');
 
 CREATE TABLE identity_credential_ages (

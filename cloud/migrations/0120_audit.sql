@@ -11,6 +11,7 @@ CREATE TABLE audit_records (
     before text NOT NULL,
     after text NOT NULL,
     hash bytea NOT NULL,
+    event_id bigint NOT NULL,
     PRIMARY KEY (organisation_id, id)
 );
 CREATE INDEX audit_records_target ON audit_records (organisation_id, target, id);

@@ -158,3 +158,6 @@ CREATE TABLE payments_leavers (
     PRIMARY KEY (organisation_id, person_id)
 );
 SELECT app_protect('payments_leavers');
+
+-- Exceptions are rare lines of a long table.
+CREATE INDEX payments_exception_lines ON ledger_transfers_rows (organisation_id, id) WHERE debit_owner_kind = 13;

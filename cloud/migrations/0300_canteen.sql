@@ -124,7 +124,8 @@ SELECT app_protect('canteen_price_spread');
 CREATE TABLE canteen_settlements (
     organisation_id bigint NOT NULL,
     device bigint NOT NULL,
-    epoch bigint NOT NULL,
+    epoch integer NOT NULL,
+    branch smallint NOT NULL,
     seq bigint NOT NULL,
     at timestamptz NOT NULL,
     canteen_id bigint NOT NULL,
@@ -136,35 +137,36 @@ CREATE TABLE canteen_settlements (
     receipt_no integer NOT NULL,
     gross_fen bigint NOT NULL,
     amount_fen bigint NOT NULL,
-    credential_kind smallint NOT NULL,
-    PRIMARY KEY (device, epoch, seq)
-);
-CREATE INDEX canteen_settlements_at ON canteen_settlements (organisation_id, at, device, epoch, seq);
-CREATE INDEX canteen_settlements_person ON canteen_settlements (person_id, at);
-SELECT app_protect('canteen_settlements');
+    credential_kind smallint NOT NULL
+) PARTITION BY LIST (organisation_id);
+SELECT app_copy_target('canteen_settlements');
+CREATE UNIQUE INDEX canteen_settlements_id ON canteen_settlements_rows (device, epoch, branch, seq);
+CREATE INDEX canteen_settlements_at ON canteen_settlements_rows (organisation_id, at, device, epoch, branch, seq);
+CREATE INDEX canteen_settlements_person ON canteen_settlements_rows (person_id, at);
 
 CREATE TABLE canteen_refunds (
     organisation_id bigint NOT NULL,
     device bigint NOT NULL,
-    epoch bigint NOT NULL,
+    epoch integer NOT NULL,
+    branch smallint NOT NULL,
     seq bigint NOT NULL,
     at timestamptz NOT NULL,
     lane_id bigint NOT NULL,
     canteen_id bigint NOT NULL,
     person_id bigint NOT NULL,
     of_device bigint NOT NULL,
-    of_epoch bigint NOT NULL,
+    of_epoch integer NOT NULL,
     of_seq bigint NOT NULL,
     refund_no integer NOT NULL,
     reason smallint NOT NULL,
     operator_id bigint NOT NULL,
     business_day integer NOT NULL,
-    amount_fen bigint NOT NULL,
-    PRIMARY KEY (device, epoch, seq)
-);
-CREATE INDEX canteen_refunds_of ON canteen_refunds (of_device, of_epoch, of_seq);
-CREATE INDEX canteen_refunds_at ON canteen_refunds (organisation_id, at);
-SELECT app_protect('canteen_refunds');
+    amount_fen bigint NOT NULL
+) PARTITION BY LIST (organisation_id);
+SELECT app_copy_target('canteen_refunds');
+CREATE UNIQUE INDEX canteen_refunds_id ON canteen_refunds_rows (device, epoch, branch, seq);
+CREATE INDEX canteen_refunds_of ON canteen_refunds_rows (of_device, of_epoch, of_seq);
+CREATE INDEX canteen_refunds_at ON canteen_refunds_rows (organisation_id, at);
 
 -- A refund asked for away from the till; the cloud executes it once (rule 10).
 CREATE TABLE canteen_refund_requests (
@@ -184,7 +186,8 @@ SELECT app_protect('canteen_refund_requests');
 CREATE TABLE canteen_day_closings (
     organisation_id bigint NOT NULL,
     device bigint NOT NULL,
-    epoch bigint NOT NULL,
+    epoch integer NOT NULL,
+    branch smallint NOT NULL,
     seq bigint NOT NULL,
     at timestamptz NOT NULL,
     lane_id bigint NOT NULL,
@@ -199,8 +202,8 @@ CREATE TABLE canteen_day_closings (
     cash_fen bigint NOT NULL,
     cash_counted_fen bigint NOT NULL,
     state smallint NOT NULL,
-    operator_id bigint NOT NULL,
-    PRIMARY KEY (device, epoch, seq)
-);
-CREATE INDEX canteen_day_closings_day ON canteen_day_closings (organisation_id, business_day, lane_id);
-SELECT app_protect('canteen_day_closings');
+    operator_id bigint NOT NULL
+) PARTITION BY LIST (organisation_id);
+SELECT app_copy_target('canteen_day_closings');
+CREATE UNIQUE INDEX canteen_day_closings_id ON canteen_day_closings_rows (device, epoch, branch, seq);
+CREATE INDEX canteen_day_closings_day ON canteen_day_closings_rows (organisation_id, business_day, lane_id);

@@ -5,20 +5,18 @@ CREATE TABLE devices_gateways (
     organisation_id bigint NOT NULL DEFAULT app_organisation() REFERENCES core_organisations (id),
     site_id bigint NOT NULL,
     name text NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
-    state text NOT NULL DEFAULT 'never' CHECK (state IN ('never', 'active', 'revoked', 'lost')),
-    epoch bigint NOT NULL DEFAULT 0,
+    state text NOT NULL DEFAULT 'never' CHECK (state IN ('never', 'active', 'frozen', 'revoked', 'lost')),
+    epoch integer NOT NULL DEFAULT 0,
     code_hash bytea,
     code_expires_at timestamptz,
-    code_tries integer NOT NULL DEFAULT 0,
-    reported_name text NOT NULL DEFAULT '',
+    code_public_key bytea,
     software text NOT NULL DEFAULT '',
     made_at timestamptz NOT NULL DEFAULT now(),
-    seen_at timestamptz,
-    heartbeat text NOT NULL DEFAULT '{}',
+    reason text NOT NULL DEFAULT '',
     UNIQUE (organisation_id, name)
 );
 CREATE UNIQUE INDEX devices_gateways_code ON devices_gateways (code_hash) WHERE code_hash IS NOT NULL;
-CREATE UNIQUE INDEX devices_gateways_holder ON devices_gateways (site_id) WHERE state IN ('never', 'active');
+CREATE UNIQUE INDEX devices_gateways_holder ON devices_gateways (site_id) WHERE state IN ('never', 'active', 'frozen');
 SELECT app_protect('devices_gateways');
 SELECT app_allow_system('devices_gateways', 'SELECT, UPDATE');
 
@@ -26,7 +24,7 @@ SELECT app_allow_system('devices_gateways', 'SELECT, UPDATE');
 CREATE TABLE devices_epochs (
     organisation_id bigint NOT NULL DEFAULT app_organisation() REFERENCES core_organisations (id),
     site_id bigint NOT NULL,
-    epoch bigint NOT NULL,
+    epoch integer NOT NULL,
     gateway_id bigint NOT NULL REFERENCES devices_gateways (id),
     begun_at timestamptz NOT NULL,
     ended_at timestamptz,
@@ -43,7 +41,7 @@ CREATE TABLE devices_keys (
     gateway_id bigint NOT NULL REFERENCES devices_gateways (id),
     key_id integer NOT NULL,
     public_key bytea NOT NULL CHECK (length(public_key) = 64),
-    epoch bigint NOT NULL,
+    epoch integer NOT NULL,
     first_seq bigint NOT NULL,
     last_seq bigint,
     made_at timestamptz NOT NULL,

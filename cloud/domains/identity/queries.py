@@ -1,0 +1,101 @@
+"""Lists and look-ups of people in plain SQL."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from asyncpg import Record
+
+from cloud.core.database import Transaction
+from cloud.sync.service import stream_statuses
+
+_PEOPLE = """
+SELECT p.*, g.name_zh AS group_name, s.name_zh AS home_site_name
+FROM identity_people p JOIN identity_groups g ON g.id = p.group_id
+LEFT JOIN places_sites s ON s.id = p.home_site_id
+"""
+
+
+async def page_of_people(
+    tx: Transaction,
+    *,
+    after_id: int,
+    fetch: int,
+    search: str,
+    phone_index: bytes | None,
+    group_id: int | None,
+    site_id: int | None,
+    state: str | None,
+) -> list[Record]:
+    """People in order of id; `search` finds part of a number or name, or a whole phone by its blind index."""
+    where, arguments = ["p.id > $1"], [after_id]  # type: tuple[list[str], list[Any]]
+    if search:
+        arguments += ["%" + _literal(search) + "%", phone_index]
+        where.append(f"(p.number ILIKE ${len(arguments) - 1} OR p.name ILIKE ${len(arguments) - 1} "
+                     f"OR p.phone_index = ${len(arguments)})")
+    for column, value in (("p.group_id", group_id), ("p.home_site_id", site_id), ("p.state", state)):
+        if value is not None:
+            arguments.append(value)
+            where.append(f"{column} = ${len(arguments)}")
+    query = f"{_PEOPLE} WHERE {' AND '.join(where)} ORDER BY p.id LIMIT {int(fetch)}"
+    return await tx.fetch(query, *arguments)
+
+
+async def person_row(tx: Transaction, person_id: int) -> Record | None:
+    """One person with the names of group and home site."""
+    return await tx.fetchrow(f"{_PEOPLE} WHERE p.id = $1", person_id)
+
+
+async def ids_matching(tx: Transaction, search: str, *, most: int) -> list[int]:
+    """Ids of people whose number or name holds the text."""
+    rows = await tx.fetch(
+        "SELECT id FROM identity_people WHERE number ILIKE $1 OR name ILIKE $1 ORDER BY id LIMIT $2",
+        "%" + _literal(search) + "%",
+        most,
+    )
+    return [row["id"] for row in rows]
+
+
+async def credentials_of(tx: Transaction, person_ids: Sequence[int]) -> list[Record]:
+    """Every credential of these people, newest last."""
+    return await tx.fetch("SELECT * FROM identity_credentials WHERE person_id = ANY ($1) ORDER BY id", list(person_ids))
+
+
+async def confirmations(tx: Transaction, subjects: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """For each subject: how many sites have confirmed, of how many asked (rule 16)."""
+    asked = await tx.fetch("SELECT * FROM identity_confirmations WHERE subject = ANY ($1)", list(subjects))
+    reached = await _reached(tx) if asked else {}
+    counts: dict[str, tuple[int, int]] = {}
+    for row in asked:
+        confirmed, sites = counts.get(row["subject"], (0, 0))
+        counts[row["subject"]] = (confirmed + _confirmed(row, reached), sites + 1)
+    return counts
+
+
+async def unconfirmed(tx: Transaction) -> list[Record]:
+    """What some site has not confirmed, the oldest first: shown to a person (rule 16)."""
+    asked = await tx.fetch("SELECT * FROM identity_confirmations ORDER BY asked_at DESC LIMIT 2000")
+    reached = await _reached(tx)
+    return [row for row in reversed(asked) if not _confirmed(row, reached)]
+
+
+async def _reached(tx: Transaction) -> dict[int, dict[str, int]]:
+    """The replica versions each site last reported, by its newest stream."""
+    return {status.site: status.replicas for status in sorted(await stream_statuses(tx), key=lambda s: s.epoch)}
+
+
+def _confirmed(row: Record, reached: dict[int, dict[str, int]]) -> bool:
+    return reached.get(row["site_id"], {}).get(row["collection"], -1) >= int(row["version"])
+
+
+async def operators(tx: Transaction, *, after_id: int, fetch: int) -> list[Record]:
+    """Operators in order of id."""
+    return await tx.fetch(
+        "SELECT o.id, o.person_id, p.name, o.refund_limit_fen, o.revoked_at FROM identity_operators o "
+        "JOIN identity_people p ON p.id = o.person_id WHERE o.id > $1 ORDER BY o.id LIMIT $2",
+        after_id,
+        fetch,
+    )
+
+
+def _literal(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

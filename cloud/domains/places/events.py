@@ -1,0 +1,5 @@
+"""News of places."""
+
+from typing import Final
+
+SITE_OPENED: Final = "places.site_opened"
