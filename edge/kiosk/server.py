@@ -75,6 +75,11 @@ class Kiosk:
         for side in ("diner", "operator"):
             self._feeds.setdefault((lane_code, side), Feed())
 
+    def state(self, lane_code: str, side: Side = "diner") -> State:
+        """What was published last."""
+        feed = self._feeds.get((lane_code, side))
+        return feed.state if feed else {}
+
     def watched(self, lane_code: str, side: Side = "diner") -> int:
         """How many screens look at this side of the lane now."""
         feed = self._feeds.get((lane_code, side))

@@ -57,6 +57,7 @@ class Station:
         self.desk = build_desk(site, self.kiosk)
         self.desk.history.load_plates(self.desk.plates, now_ms=self.desk.now_ms())
         self.runners = {lane.code: LaneRunner(self.desk, lane, opener) for lane in site.settings.lane}
+        site.link.lanes = self.lane_states
         site.link.on_change(lambda _state: self._show())
         site.replica.on_change(self._replica_changed)
 
@@ -82,13 +83,10 @@ class Station:
             "alerts": dict(self.desk.alerts),
         }
 
-    def lane_states(self) -> list[tuple[int, str, int]]:
+    def lane_states(self) -> tuple[tuple[int, str, int], ...]:
         """Lane id, state word and people waiting, for the heartbeat."""
-        return [
-            (runner.shell.lane.id, str(runner.shell.state.phase), 0)
-            for runner in self.runners.values()
-            if runner.shell is not None
-        ]
+        shells = [runner.shell for runner in self.runners.values() if runner.shell is not None]
+        return tuple((shell.lane.id, str(shell.state.phase), 0) for shell in shells)
 
     def _show(self) -> None:
         for runner in self.runners.values():
