@@ -12,6 +12,7 @@ from firmware_sim.core.control import ControlLine
 from firmware_sim.core.device import Device
 from firmware_sim.core.faults import FaultRates, Faults
 from firmware_sim.core.host import DeviceHost
+from firmware_sim.core.null_modem import NullModem
 from firmware_sim.core.wires import PtyWire, TcpWire, Wire
 from firmware_sim.receipt_printer import device as receipt_printer
 from firmware_sim.scale_and import device as scale_and
@@ -121,9 +122,10 @@ def _host(spec: DeviceSpec, name: str, now_s: Callable[[], float]) -> _Host:
             device = WIRED[spec.device](spec.options, seed=spec.seed)
             wire: Wire = PtyWire(Path(spec.pty)) if spec.pty else TcpWire("127.0.0.1", spec.port)
             return DeviceHost(name, device, wire, faults=faults, now_s=now_s)
-        if spec.device in MODBUS and not spec.pty:
+        if spec.device in MODBUS:
             gate = turnstile.make(spec.options, seed=spec.seed)
-            return TurnstileHost(name, gate, port=spec.port, faults=faults, now_s=now_s)
+            line = NullModem(Path(spec.pty)) if spec.pty else spec.port
+            return TurnstileHost(name, gate, line, faults=faults, now_s=now_s)
     except TypeError as error:
         raise ValueError(f"{name}: {error}") from error
-    raise ValueError(f"{name}: {spec.device!r} is none of {', '.join(KINDS)}, or cannot hang on a pty")
+    raise ValueError(f"{name}: {spec.device!r} is none of {', '.join(KINDS)}")

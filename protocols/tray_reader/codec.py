@@ -6,6 +6,15 @@ from protocols.values.errors import Malformed
 _CRC_POLYNOMIAL = 0x8408
 _CRC_INITIAL = 0xFFFF
 _BYTE = 0xFF
+
+
+def _shifted(byte: int) -> int:
+    for _ in range(8):
+        byte = byte >> 1 ^ _CRC_POLYNOMIAL if byte & 1 else byte >> 1
+    return byte
+
+
+_CRC_TABLE = tuple(_shifted(byte) for byte in range(256))
 _SHORTEST_COMMAND = 4
 _SHORTEST_RESPONSE = 5
 _MOST_EPC_BYTES = 62
@@ -20,9 +29,7 @@ def crc16(data: bytes) -> int:
     """CRC of the manual: polynomial 0x8408 (reflected), initial 0xFFFF, sent low byte first."""
     crc = _CRC_INITIAL
     for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ _CRC_POLYNOMIAL if crc & 1 else crc >> 1
+        crc = crc >> 8 ^ _CRC_TABLE[(crc ^ byte) & _BYTE]
     return crc
 
 

@@ -134,7 +134,6 @@ async def test_a_pty_link_goes_and_comes_with_the_cable(tmp_path: Path) -> None:
     ("fields", "reason"),
     [
         ({"device": "toaster"}, "none of"),
-        ({"device": "turnstile", "pty": "gate"}, "pty"),
         ({"device": "scale", "options": {"colour": 1}}, "colour"),
         ({"device": "scale", "faults": "fire=1"}, "fire"),
     ],

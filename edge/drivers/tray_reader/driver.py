@@ -1,6 +1,8 @@
 """Tray reader: asks for an inventory, collects its frames, and yields one round."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
+from typing import TypeVar
 
 from edge.drivers.base import DriverContext, InventoryRound, Link, ProtocolError, Tag, Unavailable
 from edge.drivers.loop import Backoff, DeviceLoop
@@ -10,6 +12,8 @@ from protocols.tray_reader.codec import encode_command, parse_inventory
 from protocols.tray_reader.messages import Command, CommandCode, Inventory, Response, Status
 from protocols.tray_reader.stream import ResponseStream
 from protocols.values.errors import Malformed
+
+T = TypeVar("T")
 
 _OPEN_TIMEOUT_S = 3.0
 _MOST_FRAMES = 64
@@ -47,27 +51,32 @@ class TrayReader:
         if self._settings.power_dbm is not None:
             wanted.append(Command(self._settings.address, CommandCode.SET_POWER, bytes((self._settings.power_dbm,))))
         for command in wanted:
-            await self._send(command)
-            answers = await self._answers(command.code)
-            if answers[0].status != Status.OK:
+            status = await self._patiently(partial(self._command, command))
+            if status != Status.OK:
                 self._context.log.warning(
-                    "%s: command 0x%02X refused with status 0x%02X", self.name, command.code, answers[0].status
+                    "%s: command 0x%02X refused with status 0x%02X", self.name, command.code, status
                 )
+        # A reader that answers but cannot read (antenna, other layout) is not up.
+        await self._patiently(self._round)
 
     async def _session(self) -> AsyncGenerator[InventoryRound, None]:
-        silent = 0
         while True:
-            try:
-                found = await self._round()
-            except TransportTimeout as error:
-                silent += 1
-                if silent >= self._settings.silent_rounds:
-                    raise Unavailable(f"no answer in {silent} rounds") from error
-                continue
-            silent = 0
-            yield found
+            yield await self._patiently(self._round)
             if self._settings.pause_s:
                 await self._context.sleep(self._settings.pause_s)
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """One lost answer is noise on the line, several running are a reader that is gone: Unavailable."""
+        for _ in range(self._settings.silent_rounds):
+            try:
+                return await attempt()
+            except TransportTimeout as error:
+                self._context.log.info("%s: %s", self.name, error)
+        raise Unavailable(f"no answer to {self._settings.silent_rounds} commands")
+
+    async def _command(self, command: Command) -> int:
+        await self._send(command)
+        return (await self._answers(command.code))[0].status
 
     async def _round(self) -> InventoryRound:
         await self._send(Command(self._settings.address, CommandCode.INVENTORY))

@@ -1,15 +1,16 @@
-"""Serves the relay module by pymodbus over TCP, with the same faults and orders as any other device."""
+"""Serves the relay module by pymodbus over TCP or RTU, with the same faults and orders as any other device."""
 
 import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from pymodbus.constants import ExcCodes
-from pymodbus.server import ModbusTcpServer
+from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from firmware_sim.core.device import WrongActError
 from firmware_sim.core.faults import FaultRates, Faults
+from firmware_sim.core.null_modem import NullModem
 from firmware_sim.turnstile.device import (
     COILS,
     DISCRETE_INPUTS,
@@ -21,29 +22,37 @@ from firmware_sim.turnstile.device import (
 )
 
 _DEVICE_ID = 1
+_BAUD = 9600
 _READS = {1: COILS, 2: DISCRETE_INPUTS, 3: HOLDING_REGISTERS, 4: INPUT_REGISTERS}
 _WRITES = {5: COILS, 15: COILS, 6: HOLDING_REGISTERS, 16: HOLDING_REGISTERS}
 
 
 class TurnstileHost:
-    """Brings the turnstile to life on a TCP port; same duties as `DeviceHost`."""
+    """Brings the turnstile to life on a TCP port, or on a pty by RTU; same duties as `DeviceHost`."""
 
     def __init__(
-        self, name: str, device: TurnstileDevice, *, port: int, faults: Faults, now_s: Callable[[], float]
+        self,
+        name: str,
+        device: TurnstileDevice,
+        line: NullModem | int,
+        *,
+        faults: Faults,
+        now_s: Callable[[], float],
     ) -> None:
+        """`line` is a TCP port (0: a free one), or the null modem to serve."""
         self.name = name
-        self.port = port
+        self._line = line
         self._device = device
         self._faults = faults
         self._now_s = now_s
-        self._server: ModbusTcpServer | None = None
+        self._server: ModbusTcpServer | ModbusSerialServer | None = None
         self._silent_until_s = 0.0
         self._replug: asyncio.Task[None] | None = None
 
     @property
     def address(self) -> str:
         """Where the host finds the device."""
-        return f"tcp://127.0.0.1:{self.port}"
+        return self._line.address if isinstance(self._line, NullModem) else f"tcp://127.0.0.1:{self._line}"
 
     async def start(self) -> None:
         """Listen; OSError when the port is taken."""
@@ -114,14 +123,22 @@ class TurnstileHost:
         bit = [SimData(0, values=False, datatype=DataType.BITS)]
         register = [SimData(0, values=0, datatype=DataType.REGISTERS)]
         module = SimDevice(_DEVICE_ID, simdata=(bit, list(bit), register, list(register)), action=self._access)
-        server = ModbusTcpServer(module, address=("127.0.0.1", self.port), trace_packet=self._spoil)
+        if isinstance(self._line, NullModem):
+            self._line.plug()
+            serial = ModbusSerialServer(module, port=self._line.near, baudrate=_BAUD, trace_packet=self._spoil)
+            if not await serial.listen():
+                raise OSError(f"{self._line.address} cannot be had")
+            self._server = serial
+            return
+        server = ModbusTcpServer(module, address=("127.0.0.1", self._line), trace_packet=self._spoil)
         if not await server.listen():
-            raise OSError(f"port {self.port} cannot be had")
+            raise OSError(f"port {self._line} cannot be had")
         self._server = server
-        listener = cast(asyncio.Server, server.transport)
-        self.port = listener.sockets[0].getsockname()[1]
+        self._line = int(cast(asyncio.Server, server.transport).sockets[0].getsockname()[1])
 
     async def _unplug(self) -> None:
         server, self._server = self._server, None
         if server is not None:
             await server.shutdown()  # type: ignore[no-untyped-call]
+        if isinstance(self._line, NullModem):
+            self._line.unplug()

@@ -1,11 +1,14 @@
 """The driver against the simulated reader over real links, with each fault and its outcome."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from firmware_sim.tray_reader import device as tray_reader
 
 from edge.drivers.base import InventoryRound, Link, TagReader
 from edge.drivers.registry import make_driver
+from edge.transports.memory import MemoryHub
 from tests.support.devices import driver_context, following, running
 
 TRAY = ["E28011700000020A1B2C3D01", "E28011700000020A1B2C3D02", "E28011700000020A1B2C3D03"]
@@ -140,11 +143,49 @@ async def test_an_unplugged_reader_is_told_once_and_comes_back(tmp_path: Path) -
             assert (await rounds.until(InventoryRound, lambda found: bool(found.tags))).uids == frozenset(TRAY)
 
 
-async def test_a_broken_antenna_takes_the_reader_down_with_its_reason() -> None:
+async def test_a_broken_antenna_takes_the_reader_down_with_its_reason_until_it_is_mended() -> None:
     async with running("tray_reader") as device, following(reader_at(device.address).rounds()) as rounds:
         await rounds.until(InventoryRound)
         await device.act({"antenna": False})
         assert "0xF8" in (await rounds.until(Link)).reason
+        back = asyncio.create_task(rounds.next())
+        await asyncio.sleep(0.6)
+        assert not back.done()
+        await device.act({"antenna": True})
+        assert (await back).up
+
+
+async def test_a_reader_set_to_another_layout_never_comes_up() -> None:
+    async with (
+        running("tray_reader", options={"with_signal": True}) as device,
+        following(reader_at(device.address).rounds()) as rounds,
+    ):
+        await device.act({"place": TRAY})
+        first = await rounds.next()
+        assert not first.up
+        assert "tag" in first.reason
+
+
+async def test_an_answer_that_comes_byte_by_byte_is_one_round() -> None:
+    hub = MemoryHub()
+    link = hub.link("reader")
+    await link.device.open(timeout_s=1)
+    device = tray_reader.make({"round_s": 0, "tag_s": 0}, seed=1)
+    device.act({"place": TRAY}, 0.0)
+
+    async def answer_slowly() -> None:
+        while True:
+            for reply in device.receive(await link.device.read(timeout_s=5), 0.0):
+                for byte in reply.data:
+                    await link.device.write(bytes((byte,)), timeout_s=1)
+                    await asyncio.sleep(0)
+
+    answering = asyncio.create_task(answer_slowly())
+    driver = make_driver("tray_reader", {"url": "memory://reader"}, driver_context(hub=hub))
+    assert isinstance(driver, TagReader)
+    async with following(driver.rounds()) as rounds:
+        assert (await rounds.until(InventoryRound)).uids == frozenset(TRAY)
+    answering.cancel()
 
 
 async def test_another_device_on_the_port_is_no_reader() -> None:

@@ -1,4 +1,5 @@
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +17,9 @@ def gate_at(url: str, **settings: object) -> Door:
     return found
 
 
-async def test_the_gate_lets_one_through_counts_and_locks_again() -> None:
-    async with running("turnstile") as device:
+@pytest.mark.parametrize("by_rtu", [False, True])
+async def test_the_gate_lets_one_through_counts_and_locks_again(by_rtu: bool, tmp_path: Path) -> None:
+    async with running("turnstile", pty=str(tmp_path / "gate") if by_rtu else "") as device:
         gate = gate_at(device.address)
         assert not (await device.act({"pass": True}))["passed"]
         async with following(gate.passages()) as passages:
@@ -83,8 +85,9 @@ async def test_an_address_the_module_does_not_have_is_refused() -> None:
         await gate.close()
 
 
-async def test_an_unplugged_gate_is_unavailable_and_comes_back() -> None:
-    async with running("turnstile") as device:
+@pytest.mark.parametrize("by_rtu", [False, True])
+async def test_an_unplugged_gate_is_unavailable_and_comes_back(by_rtu: bool, tmp_path: Path) -> None:
+    async with running("turnstile", pty=str(tmp_path / "gate") if by_rtu else "") as device:
         gate = gate_at(device.address)
         async with following(gate.passages()) as passages:
             assert (await passages.next()).up
