@@ -18,8 +18,6 @@ class Server:
     demo: bool = setting(False, "open the plain loopback port and the pull-the-plug page; never on a real site")
     campus_url: str = setting("", "with demo: the simulated campus that the pull-the-plug page disturbs", high=200)
     campus_token_file: str = setting("", "with campus_url: file with the campus's token")
-    campus_url: str = setting("", "demo only: where the simulated campus takes orders")
-    campus_token_file: str = setting("", "demo only: file with the token the campus asks for")
     body_limit_bytes: int = setting(8_388_608, "largest request body", unit="bytes", low=65_536, high=1_073_741_824)
     request_timeout_s: float = setting(60.0, "longest a request may take", unit="s", low=1, high=3600)
     stop_timeout_s: float = setting(20.0, "longest wait for running requests at the end", unit="s", low=0, high=600)

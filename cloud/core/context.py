@@ -11,6 +11,7 @@ from cloud.core.crypto import Vault
 from cloud.core.database import Database
 from cloud.core.events import Events
 from cloud.core.jobs import Jobs
+from cloud.core.signing import CoreSigner
 from cloud.settings import Settings
 
 
@@ -32,6 +33,7 @@ class Core:
     database: Database
     clock: Clock
     vault: Vault
+    signer: CoreSigner
     events: Events
     jobs: Jobs
     state_directory: Path

@@ -17,6 +17,7 @@ from cloud.core.events import EventLimits, Events
 from cloud.core.jobs import Jobs
 from cloud.core.migrate import migrate
 from cloud.core.postgres import EmbeddedPostgres, PostgresAddress
+from cloud.core.signing import CoreSigner, read_signing_key
 from cloud.settings import Settings
 from protocols.crypto.selftest import run_self_test
 
@@ -44,6 +45,7 @@ async def open_core(
             database=database,
             clock=clock,
             vault=Vault(read_master_key(master_key_path(settings)), clock),
+            signer=CoreSigner(read_signing_key(master_key_path(settings).with_name("signing.key"))),
             events=Events(database, clock, event_limits(settings)),
             jobs=Jobs(
                 address.dsn,

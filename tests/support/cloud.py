@@ -23,6 +23,7 @@ from cloud.core.events import Events
 from cloud.core.jobs import Jobs
 from cloud.core.migrate import migrate
 from cloud.core.postgres import EmbeddedPostgres, PostgresAddress, make_database
+from cloud.core.signing import CoreSigner
 from cloud.core.startup import event_limits
 from cloud.core.users import make_role, make_user
 from cloud.main import create_app, table_modules
@@ -32,6 +33,7 @@ TEMPLATE = "template_quartermaster"
 PASSWORD = "Lunch-2026-ok"
 LUNCH = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
 MASTER_KEY = bytes(range(16))
+SIGNING_KEY = bytes(range(1, 33))
 
 
 @dataclass
@@ -88,6 +90,7 @@ async def open_test_core(
         database=database,
         clock=clock,
         vault=Vault(MASTER_KEY, clock),
+        signer=CoreSigner(SIGNING_KEY),
         events=Events(database, clock, event_limits(settings)),
         jobs=Jobs(address.dsn, workers=0),
         state_directory=state_directory,
