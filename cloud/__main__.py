@@ -24,7 +24,7 @@ from cloud.core.rotation import rotate_data_keys, rotate_master_key
 from cloud.core.server import Servers
 from cloud.core.startup import open_backups, open_core, open_postgres
 from cloud.core.users import ensure_first_administrator
-from cloud.main import BACKUP_FACTS, create_app, table_modules
+from cloud.main import BACKUP_FACTS, create_app, register, table_modules
 from cloud.settings import Settings
 from protocols.settings.checker import load
 
@@ -63,6 +63,7 @@ async def _serve(settings: Settings, _arguments: argparse.Namespace) -> None:
         )
         if first:
             _tell("first_administrator", username=first.login, **asdict(first))
+        register(core)
         servers = Servers(create_app(core), core)
         await core.events.start()
         await core.jobs.start()

@@ -52,8 +52,16 @@ def routers(parts: Sequence[Part] = PARTS) -> list[APIRouter]:
     return core + [part.router for part in parts if part.router is not None]
 
 
+def register(core: Core, parts: Sequence[Part] = PARTS) -> None:
+    """Let every part register its jobs and subscriptions; once for a core, before events and jobs start."""
+    housekeeping.register(core)
+    for part in parts:
+        for one in part.register:
+            one(core)
+
+
 def create_app(core: Core, parts: Sequence[Part] = PARTS) -> FastAPI:
-    """The application over a core; events and jobs are started by the caller after this."""
+    """The application over a core to which `register` has been applied."""
     app = FastAPI(
         title="Quartermaster",
         version="1",
@@ -71,10 +79,6 @@ def create_app(core: Core, parts: Sequence[Part] = PARTS) -> FastAPI:
     )
     for router in routers(parts):
         app.include_router(router)
-    housekeeping.register(core)
-    for part in parts:
-        for register in part.register:
-            register(core)
     if _CONSOLE.is_dir():
         app.mount("/", Console(_CONSOLE))
     return app

@@ -26,7 +26,7 @@ from cloud.core.postgres import EmbeddedPostgres, PostgresAddress, make_database
 from cloud.core.signing import CoreSigner
 from cloud.core.startup import event_limits
 from cloud.core.users import make_role, make_user
-from cloud.main import create_app, table_modules
+from cloud.main import create_app, register, table_modules
 from cloud.settings import Security, Settings
 
 TEMPLATE = "template_quartermaster"
@@ -95,6 +95,7 @@ async def open_test_core(
         jobs=Jobs(address.dsn, workers=0),
         state_directory=state_directory,
     )
+    register(core)
     try:
         yield core
     finally:
