@@ -204,7 +204,7 @@ def _take(books: Books, moves: list[Move], kind: int, person: int, bucket: int, 
         source = (_PERSON, person, bucket, books.site, books.epoch)
         balances = books.balances
         held = balances.get(source, 0)
-        part = amount if held >= amount else held
+        part = min(amount, held)
         if part > 0:
             books.undo.append((source, held))
             balances[source] = held - part

@@ -117,8 +117,10 @@ async def serve_visitor(
     parts = visitor_grants((await _free(tx, [person]))[person], wanted, order=order)
     await grant(tx, [(holder, person, part) for part in parts], now=now, business_day=business_day)
     granted = sum(part.amount for part in parts)
-    asked = await recall(tx, person, wanted - granted, for_holder=holder) if granted < wanted else 0
-    return granted, asked
+    coming = await _coming(tx, person, holder) if granted < wanted else 0
+    missing = wanted - granted - coming
+    asked = await recall(tx, person, missing, for_holder=holder) if missing > 0 else 0
+    return granted, asked + coming
 
 
 async def announce_visit(
@@ -168,6 +170,15 @@ async def _free(tx: Transaction, persons: Sequence[int]) -> Mapping[int, dict[in
     for person, bucket, balance in await tx.fetch(_AVAILABLE, list(persons)):
         free[person][bucket] = balance
     return free
+
+
+async def _coming(tx: Transaction, person: int, holder: Holder) -> int:
+    """What other sites were asked for on behalf of this one and have not answered."""
+    query = (
+        "SELECT coalesce(sum(amount), 0)::bigint FROM lease_messages WHERE person = $1 AND kind = $2"
+        " AND for_site = $3 AND for_epoch = $4 AND answered IS NULL"
+    )
+    return int(await tx.fetchval(query, person, int(LeaseKind.RECALL), *holder))
 
 
 async def _asked_already(tx: Transaction, person: int) -> dict[tuple[int, int, int], int]:

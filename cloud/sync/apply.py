@@ -5,7 +5,6 @@ that fails leaves no trace in the books.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -13,9 +12,9 @@ import msgspec
 from cloud.ledger.effects import PAYLOADS, Key, Move, effects_of, pairs_of, sum_of
 from cloud.sync.registry import EntryContext, Fact, Registry
 from cloud.sync.state import Effects, EntryState, Problem, Reading, SetAside, Slice, Wants
+from protocols.journal.codec import MAX_ENTRY_BYTES
 from protocols.journal.kinds import Kind
 from protocols.journal.messages import FORMAT, Entry
-from protocols.journal.codec import MAX_ENTRY_BYTES
 from protocols.values.errors import Malformed, RuleViolation
 
 STREAK_MOST: Final = 20  # the same reason more often than this running is a bad deploy, not bad data (rule 26)
@@ -308,7 +307,6 @@ def _person(debit: Key, credit: Key) -> int:
     return credit[1] if credit[0] in _PERSONAL else 0
 
 
-@lru_cache(maxsize=64)
 def _code_of(kind: type[RuleViolation]) -> str:
     """ReturnsTooMuch -> returns_too_much."""
     name = kind.__name__

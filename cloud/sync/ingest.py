@@ -205,7 +205,7 @@ class Ingestor:
         )  # fmt: skip
 
 
-class _TakeBack(Exception):  # noqa: N818 - not an error: it ends a savepoint that was only a try
+class _TakeBack(Exception):
     pass
 
 

@@ -17,10 +17,11 @@ LEFT JOIN corrections AS c ON c.device = q.device AND c.epoch = q.epoch AND c.br
 WHERE q.device = $1 AND q.epoch = $2 AND q.branch = $3 AND q.state <> 'replayed' ORDER BY q.seq
 """
 _COUNT: Final = """
-UPDATE completeness SET applied = applied + k.many, quarantined = quarantined - k.quarantined, parked = parked - k.parked
+UPDATE completeness AS c SET applied = c.applied + k.many, quarantined = c.quarantined - k.quarantined,
+    parked = c.parked - k.parked
 FROM unnest($2::bigint[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::bigint[])
     AS k (lane, hour, many, quarantined, parked)
-WHERE device = $1 AND completeness.lane = k.lane AND completeness.hour = k.hour
+WHERE c.device = $1 AND c.lane = k.lane AND c.hour = k.hour
 """
 
 

@@ -76,7 +76,8 @@ async def page(
     reset = known_generation != generation or after > newest or after < 0
     after = 0 if reset else after
     fetched = await tx.fetch(_PAGE, site, collection, after, newest, after > 0, PAGE_ROWS + 1)
-    rows, size = [], 0
+    rows: list[ReplicaRow] = []
+    size = 0
     for row in fetched[:PAGE_ROWS]:
         size += len(row["body"] or b"") + len(row["key"])
         if rows and size > PAGE_BYTES:

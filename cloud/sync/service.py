@@ -4,7 +4,6 @@ Everything runs in the caller's transaction, entered into its organisation, unle
 `cloud.sync.desk.QuarantineDesk` (mend, approve, replay) is made once by main and handed to the devices domain.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,16 +29,6 @@ async def stream_statuses(tx: Transaction, *, device: int | None = None) -> list
 async def resume_stream(tx: Transaction, *, device: int, epoch: int, branch: int = 0) -> None:
     """Let a stopped or held stream go on (a person's decision). Raises NotFound."""
     await streams.resume(tx, device=device, epoch=epoch, branch=branch)
-
-
-async def applied_points(tx: Transaction) -> list[tuple[int, int, int, int]]:
-    """How far each stream has come; taken before a backup begins. System transaction."""
-    return await streams.applied_points(tx)
-
-
-async def mark_safe(tx: Transaction, points: Sequence[tuple[int, int, int, int]]) -> None:
-    """The backup begun after `points` was verified: edges may prune below. System transaction."""
-    await streams.mark_safe(tx, points)
 
 
 async def quarantine(

@@ -1,6 +1,5 @@
 """What ingest asks of a store. PostgreSQL is the real one; memory is what seeds replay against it (rule 29)."""
 
-from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -42,6 +41,3 @@ class Store(Protocol):
 
     def deterministic(self, error: Exception) -> bool:
         """Whether the same write would fail the same way again."""
-
-
-Points = Sequence[tuple[int, int, int, int]]

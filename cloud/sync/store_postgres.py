@@ -110,7 +110,7 @@ class PostgresStore:
             books.released, books.recovering = scope[2], scope[3] and scope[0] != "lost"
         await self._load_buckets(books, wants)
         self._held = await load_balances(self.tx, _accounts(books, wants))
-        books.balances = dict(self._held)
+        books.balances.update(self._held)
         if books.recovering:
             await load_balances(self.tx, [a for a in self._held if not a.site], locked=True)
         if wants.questions:

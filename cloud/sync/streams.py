@@ -1,6 +1,5 @@
-"""Streams: opening them, how they stand, resuming them, and how far a verified backup covers them."""
+"""Streams: opening them, how they stand, resuming them. `safe_through` is moved by a verified backup (main wires it)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -99,23 +98,6 @@ async def resume(tx: Transaction, *, device: int, epoch: int, branch: int = 0) -
     )  # fmt: skip
     if done == "UPDATE 0":
         raise NotFound("no stopped or held stream of that number")
-
-
-async def applied_points(tx: Transaction) -> list[tuple[int, int, int, int]]:
-    """(device, epoch, branch, applied_through) of all streams: take it before the backup begins. System transaction."""
-    rows = await tx.fetch("SELECT device, epoch, branch, applied_through FROM streams ORDER BY 1, 2, 3")
-    return [tuple(row) for row in rows]
-
-
-async def mark_safe(tx: Transaction, points: Sequence[tuple[int, int, int, int]]) -> None:
-    """A backup that was begun after `points` were taken has been verified: edges may prune below. System transaction."""
-    columns = [list(column) for column in zip(*points, strict=True)] or [[], [], [], []]
-    await tx.execute(
-        "UPDATE streams AS s SET safe_through = k.through"
-        " FROM unnest($1::bigint[], $2::integer[], $3::smallint[], $4::bigint[]) AS k (device, epoch, branch, through)"
-        " WHERE s.device = k.device AND s.epoch = k.epoch AND s.branch = k.branch AND s.safe_through < k.through",
-        *columns,
-    )
 
 
 def _status(row: Any) -> StreamStatus:
