@@ -4,7 +4,9 @@ import argparse
 import asyncio
 import importlib
 import json
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 from firmware_sim import bench
@@ -42,6 +44,10 @@ def _spec(arguments: argparse.Namespace) -> DeviceSpec:
     )
 
 
+def _own_link(kind: str) -> str:
+    return str(Path(tempfile.gettempdir()) / f"firmware-sim-{kind}-{os.getpid()}")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m firmware_sim", description="simulated hardware")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -50,7 +56,14 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--name", default="", help="name in the line printed (default: the kind)")
         command.add_argument("--port", type=int, default=0, help="TCP port of the device (default: a free one)")
         command.add_argument("--control-port", type=int, default=0, help="TCP port for orders (default: a free one)")
-        command.add_argument("--pty", default="", metavar="LINK", help="hang on a pty instead, linked from this path")
+        command.add_argument(
+            "--pty",
+            nargs="?",
+            default="",
+            const=_own_link(kind),
+            metavar="LINK",
+            help="a pty instead, linked from LINK",
+        )
         command.add_argument("--seed", type=int, default=42, help="the same seed gives the same chances")
         command.add_argument("--faults", default="", help="such as noise=0.01,cut=0.01,stall=0.001,unplug=0.001")
         command.add_argument("--options", default="{}", help="options of the device, a JSON object")

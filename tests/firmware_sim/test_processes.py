@@ -65,6 +65,13 @@ async def test_one_device_on_a_pty_serves_a_driver_and_takes_orders(tmp_path: Pa
         assert line["seed"] == 7
 
 
+async def test_a_pty_without_a_path_gets_one_of_its_own() -> None:
+    async with simulator("card_reader", "--pty") as (line,):
+        link = Path(line["url"].removeprefix("serial://").partition("?")[0])
+        assert link.is_symlink()
+    assert not link.is_symlink()
+
+
 async def test_many_devices_share_one_process(tmp_path: Path) -> None:
     config = tmp_path / "devices.json"
     specs = [{"device": "card_reader", "name": f"lane {number}"} for number in range(19)] + [{"device": "turnstile"}]

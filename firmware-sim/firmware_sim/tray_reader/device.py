@@ -24,7 +24,7 @@ class TrayReaderOptions:
     with_signal: bool = False
     missed: float = 0.0
     stray_seen: float = 0.3
-    round_s: float = 0.03
+    round_s: float = 0.05
     tag_s: float = 0.004
 
 
