@@ -1,0 +1,153 @@
+// Words of the screens themselves; what a lane says comes with its state in both languages.
+
+const TEXTS = {
+  amount: ["应付", "To pay"],
+  paid_amount: ["已付", "Paid"],
+  items: ["{n} 项", "{n} items"],
+  more: ["还有 {n} 项", "{n} more"],
+  discount: ["优惠", "Discount"],
+  fee: ["管理费", "Service fee"],
+  receipt_no: ["单号", "Receipt"],
+  mark: ["校验", "Check"],
+  left: ["剩余可用", "Left to spend"],
+  tray_empty: ["托盘上的菜会显示在这里", "What is on the tray appears here"],
+  tray_empty_weigh: ["取餐后，每一份都会显示在这里", "Each serving appears here"],
+  tray_empty_gate: ["入场价格按身份和餐次计算", "The price follows who you are and the meal"],
+  tray_empty_pos: ["点的菜会显示在这里", "What is ordered appears here"],
+  online: ["已联网", "Online"],
+  offline: ["离线 自 {time} · {n} 条待上传", "Offline since {time} · {n} waiting"],
+  syncing: ["{n} 条待上传", "{n} waiting"],
+  language: ["English", "中文"],
+  lost: ["屏幕与网关断开，正在重连", "The screen lost the gateway, reconnecting"],
+  lost_hint: ["已付的款不受影响", "What was paid stands"],
+  loading: ["正在连接", "Connecting"],
+  by_phone: ["用手机号支付", "Pay by phone number"],
+  phone: ["手机号", "Phone number"],
+  pin: ["支付密码", "PIN"],
+  next: ["下一步", "Next"],
+  pay: ["支付", "Pay"],
+  cancel: ["取消", "Cancel"],
+  again: ["重新识别", "Read again"],
+  state_paid: ["已付款", "Paid"],
+  state_unknown: ["不认识", "Unknown"],
+  last_charge: ["上一笔 {amount} · {person} · {time}，重启前已扣款；如有疑问请找工作人员", "Last charge {amount} · {person} · {time}, taken before a restart; ask the staff if in doubt"],
+  // operator
+  sign_in: ["登录", "Sign in"],
+  sign_in_hint: ["选择姓名，输入密码；或刷工作卡", "Choose your name and enter the PIN, or tap your card"],
+  sign_in_card: ["刷卡登录", "Tap card"],
+  tap_now: ["请在读卡器上刷卡", "Tap a card on the reader now"],
+  sign_out: ["退出", "Sign out"],
+  no_operators: ["还没有下发操作员", "No operators have come down yet"],
+  sales: ["最近交易", "Recent sales"],
+  sales_empty: ["今天还没有交易；第一笔付款后显示在这里", "No sales yet; the first payment appears here"],
+  choose_sale: ["点一笔交易，可退款或补打", "Choose a sale to refund or reprint"],
+  refunded: ["已退 {amount}", "{amount} refunded"],
+  whole_refunded: ["已全部退款", "Fully refunded"],
+  not_shown: ["未显示", "Not shown"],
+  reason: ["退款原因", "Reason"],
+  reason_1: ["收错", "Wrong charge"],
+  reason_2: ["菜品问题", "Food problem"],
+  reason_4: ["其他", "Other"],
+  refund: ["退款 {amount}", "Refund {amount}"],
+  refund_choose: ["先选原因", "Choose a reason first"],
+  all_items: ["全部", "All"],
+  reprint: ["补打小票", "Reprint"],
+  reprinted: ["已送打印，标记为副本", "Sent to the printer, marked as a copy"],
+  refund_done: ["已退款 {amount}，原路退回", "{amount} went back to where it came from"],
+  last_void: ["上一笔未显示：{amount} · {person}", "Last charge was not shown: {amount} · {person}"],
+  void: ["撤销这笔", "Void it"],
+  keep: ["顾客已取餐，保留", "Diner was served, keep it"],
+  voided: ["已撤销 {amount}", "{amount} was voided"],
+  cash: ["现金充值", "Cash top-up"],
+  cash_hint: ["输入收到的现金，再请顾客刷卡", "Enter the cash taken, then the diner taps"],
+  cash_start: ["收到 {amount}，请刷卡", "Took {amount}, tap card"],
+  cash_done: ["{person} 充值 {amount}，本处可用 {balance}", "{person} +{amount}, {balance} to spend here"],
+  cash_void: ["撤销这笔充值", "Void this top-up"],
+  closing: ["日结", "Close day"],
+  closing_hint: ["自上次日结以来", "Since the last closing"],
+  settled: ["收款", "Taken"],
+  refunds: ["退款", "Refunded"],
+  cash_sum: ["现金充值", "Cash taken"],
+  net: ["净额", "Net"],
+  count: ["{n} 笔", "{n}"],
+  counted: ["清点现金（可不填）", "Cash counted (optional)"],
+  close_day: ["日结 {n} 笔 {amount}", "Close {n} sales, {amount}"],
+  closed_1: ["平账", "Balanced"],
+  closed_2: ["长款", "Over"],
+  closed_3: ["短款", "Short"],
+  closed_4: ["挂账，待查", "Carried, to be looked into"],
+  agrees: ["本机与流水一致", "Till and records agree"],
+  disagrees: ["本机与流水不一致，已记录", "Till and records differ, noted"],
+  waiting_upload: ["{n} 条待上传，已保存在本机", "{n} records saved here, waiting to upload"],
+  all_uploaded: ["全部已在云端", "Everything is in the cloud"],
+  plates: ["餐盘", "Plates"],
+  wash: ["餐盘已清洗", "Plates washed"],
+  wash_hint: ["清除“已付款”标记，餐盘可再次结算", "Clears the paid marks so that plates can be billed again"],
+  washed: ["{n} 个餐盘已清除标记", "{n} plates cleared"],
+  hint_unknown_plate: ["不认识的餐盘 …{plate}，请取下或登记", "Unknown plate …{plate}: take it off or register it"],
+  hint_price_missing: ["餐盘 …{plate} 的菜没有定价", "The dish of plate …{plate} has no price"],
+  hint_unattributed: ["有人未刷卡取餐 {plate}", "Food taken with nobody bound: {plate}"],
+  hint_certificate: ["秤的检定到期", "The scale's certificate has expired"],
+  printer_waiting: ["{n} 张小票等待打印", "{n} receipts wait for the printer"],
+  printer_paper_out: ["打印机缺纸", "Printer is out of paper"],
+  printer_cover_open: ["打印机盖未合上", "Printer cover is open"],
+  printer_printer_error: ["打印机故障", "Printer error"],
+  printer_unavailable: ["打印机未连接", "Printer is away"],
+  device_away: ["{device} 断开", "{device} is away"],
+  till: ["收款", "Sell"],
+  keypad: ["输金额", "Amount"],
+  dishes: ["点菜", "Dishes"],
+  charge: ["收款 {amount}", "Charge {amount}"],
+  clear: ["清除", "Clear"],
+  waiting_diner: ["等顾客刷卡 {amount}", "Waiting for the diner, {amount}"],
+  open_gate: ["开闸放行", "Open the gate"],
+  failed: ["没有办成，请再试一次", "That did not work, please try again"],
+  no_lane: ["没有这个结算台", "There is no such lane"],
+  no_lane_hint: ["请从列表选择", "Please choose from the list"],
+  lanes: ["结算台", "Lanes"],
+  diner_screen: ["顾客屏", "Diner"],
+  operator_screen: ["操作屏", "Operator"],
+  lanes_empty: ["这个网关还没有结算台，请在 edge.toml 里添加", "This gateway has no lanes yet; add them in edge.toml"],
+};
+
+const KEY = "qm-language";
+const asked = new URLSearchParams(location.search).get("lang");
+let language = asked ?? remembered() ?? "zh";
+
+function remembered() {
+  try {
+    return localStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
+}
+
+export function t(key, values = {}) {
+  const text = (TEXTS[key] ?? [key, key])[language === "en" ? 1 : 0];
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+export function has(key) {
+  return key in TEXTS;
+}
+
+export function say(both) {
+  return both ? (language === "en" ? both.en : both.zh) : "";
+}
+
+export function languageNow() {
+  return language;
+}
+
+export function setLanguage(chosen, { keep = false } = {}) {
+  language = chosen;
+  document.documentElement.lang = chosen === "en" ? "en" : "zh-CN";
+  if (keep) {
+    try {
+      localStorage.setItem(KEY, chosen);
+    } catch {
+      // a browser that keeps nothing starts in Chinese
+    }
+  }
+}
+setLanguage(language);
