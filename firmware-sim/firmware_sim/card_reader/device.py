@@ -7,7 +7,7 @@ from typing import Any
 from firmware_sim.core.device import Outcome, Reply, WrongActError
 from protocols.card_reader.codec import encode_frame
 
-_REPEAT_S = 0.3
+_REPEAT_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)

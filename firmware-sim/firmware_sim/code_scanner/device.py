@@ -8,7 +8,7 @@ from firmware_sim.core.device import Outcome, Reply, WrongActError
 from protocols.code_scanner.codec import encode_line
 from protocols.code_scanner.messages import ScannedCode
 
-_REPEAT_S = 0.3
+_REPEAT_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)

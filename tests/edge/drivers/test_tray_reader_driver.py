@@ -12,6 +12,7 @@ from edge.transports.memory import MemoryHub
 from tests.support.devices import driver_context, following, running
 
 TRAY = ["E28011700000020A1B2C3D01", "E28011700000020A1B2C3D02", "E28011700000020A1B2C3D03"]
+QUICK = {"round_s": 0.01, "tag_s": 0.004}
 FAST = {"answer_timeout_s": 0.15, "scan_time_100ms": 3}
 
 pytestmark = pytest.mark.capability("SET-01")
@@ -24,7 +25,7 @@ def reader_at(url: str, **settings: object) -> TagReader:
 
 
 async def test_a_tray_is_read_whole_and_gone_when_lifted() -> None:
-    async with running("tray_reader") as device, following(reader_at(device.address).rounds()) as rounds:
+    async with running("tray_reader", options=QUICK) as device, following(reader_at(device.address).rounds()) as rounds:
         assert (await rounds.next()).up
         await device.act({"place": TRAY})
         seen = await rounds.until(InventoryRound, lambda found: bool(found.tags))
@@ -46,7 +47,7 @@ async def test_the_same_over_a_pty(tmp_path: Path) -> None:
 
 async def test_forty_plates_come_in_several_frames_and_one_round() -> None:
     many = [f"E280117000000200{number:08X}" for number in range(40)]
-    async with running("tray_reader") as device, following(reader_at(device.address).rounds()) as rounds:
+    async with running("tray_reader", options=QUICK) as device, following(reader_at(device.address).rounds()) as rounds:
         await device.act({"place": many})
         seen = await rounds.until(InventoryRound, lambda found: bool(found.tags))
         assert seen.uids == frozenset(many)
@@ -54,7 +55,7 @@ async def test_forty_plates_come_in_several_frames_and_one_round() -> None:
 
 async def test_a_round_out_of_scan_time_is_marked_incomplete_and_holds_no_wrong_tag() -> None:
     many = [f"E280117000000200{number:08X}" for number in range(100)]
-    async with running("tray_reader") as device, following(reader_at(device.address).rounds()) as rounds:
+    async with running("tray_reader", options=QUICK) as device, following(reader_at(device.address).rounds()) as rounds:
         await device.act({"place": many})
         seen = await rounds.until(InventoryRound, lambda found: bool(found.tags))
         assert not seen.complete
@@ -75,7 +76,7 @@ async def test_antenna_and_signal_are_told_by_readers_that_know() -> None:
 
 async def test_settings_reach_the_reader() -> None:
     async with (
-        running("tray_reader") as device,
+        running("tray_reader", options=QUICK) as device,
         following(reader_at(device.address, power_dbm=12, scan_time_100ms=5).rounds()) as rounds,
     ):
         await rounds.until(InventoryRound)
@@ -84,7 +85,7 @@ async def test_settings_reach_the_reader() -> None:
 
 
 async def test_strays_at_the_edge_come_and_go_between_rounds() -> None:
-    async with running("tray_reader") as device, following(reader_at(device.address).rounds()) as rounds:
+    async with running("tray_reader", options=QUICK) as device, following(reader_at(device.address).rounds()) as rounds:
         await device.act({"place": TRAY, "stray": []})
         await device.act({"stray": ["E2DEAD01"]})
         seen = [await rounds.until(InventoryRound, lambda found: bool(found.tags)) for _ in range(30)]
@@ -95,7 +96,7 @@ async def test_strays_at_the_edge_come_and_go_between_rounds() -> None:
 @pytest.mark.parametrize("faults", ["noise=0.3", "cut=0.3", "duplicate=0.5", "noise=0.2,cut=0.2,duplicate=0.2"])
 async def test_noise_cuts_and_duplicates_never_make_a_wrong_tag(faults: str) -> None:
     async with (
-        running("tray_reader", faults=faults) as device,
+        running("tray_reader", options=QUICK, faults=faults) as device,
         following(reader_at(device.address, silent_rounds=10).rounds()) as rounds,
     ):
         await device.act({"place": TRAY})
@@ -106,7 +107,7 @@ async def test_noise_cuts_and_duplicates_never_make_a_wrong_tag(faults: str) -> 
 
 async def test_a_duplicated_answer_does_not_pass_for_the_next_rounds() -> None:
     async with (
-        running("tray_reader", faults="duplicate=1") as device,
+        running("tray_reader", options=QUICK, faults="duplicate=1") as device,
         following(reader_at(device.address).rounds()) as rounds,
     ):
         await device.act({"place": TRAY})
@@ -118,7 +119,7 @@ async def test_a_duplicated_answer_does_not_pass_for_the_next_rounds() -> None:
 
 
 async def test_a_silent_reader_is_noticed_and_taken_up_again() -> None:
-    async with running("tray_reader") as device, following(reader_at(device.address).rounds()) as rounds:
+    async with running("tray_reader", options=QUICK) as device, following(reader_at(device.address).rounds()) as rounds:
         await rounds.until(InventoryRound)
         await device.act({"stall_s": 1.2})
         down = await rounds.until(Link)
@@ -144,7 +145,7 @@ async def test_an_unplugged_reader_is_told_once_and_comes_back(tmp_path: Path) -
 
 
 async def test_a_broken_antenna_takes_the_reader_down_with_its_reason_until_it_is_mended() -> None:
-    async with running("tray_reader") as device, following(reader_at(device.address).rounds()) as rounds:
+    async with running("tray_reader", options=QUICK) as device, following(reader_at(device.address).rounds()) as rounds:
         await rounds.until(InventoryRound)
         await device.act({"antenna": False})
         assert "0xF8" in (await rounds.until(Link)).reason
