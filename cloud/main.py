@@ -12,17 +12,37 @@ from cloud.core.backup import BackupFact
 from cloud.core.console import Console
 from cloud.core.context import Core
 from cloud.core.middleware import Guard
+from cloud.domains.audit import events as audit_events
+from cloud.domains.audit import routes as audit_routes
+from cloud.domains.canteen import demo_routes
+from cloud.domains.canteen import edge as canteen_edge
+from cloud.domains.canteen import events as canteen_events
+from cloud.domains.canteen import routes as canteen_routes
+from cloud.domains.devices import edge as devices_edge
+from cloud.domains.devices import routes as devices_routes
+from cloud.domains.devices.directory import GatewayDirectory
+from cloud.domains.identity import events as identity_events
+from cloud.domains.identity import routes as identity_routes
+from cloud.domains.payments import events as payments_events
+from cloud.domains.payments import jobs as payments_jobs
+from cloud.domains.payments import routes as payments_routes
+from cloud.domains.places import routes as places_routes
+from cloud.sync.desk import QuarantineDesk
+from cloud.sync.edge_api import EdgeParts
+from cloud.sync.registry import EntryHandler, Registry
+from cloud.sync.routes import edge_router
 
 _CONSOLE: Final = Path(__file__).parent / "web" / "dist"
 
 
 @dataclass(frozen=True)
 class Part:
-    """What a domain or sync brings: its router, its `tables.py`, and what registers its handlers with the core."""
+    """What a domain brings: its routers, its models, what registers with the core, its part in entries of edges."""
 
-    router: APIRouter | None = None
+    routers: Sequence[APIRouter] = ()
     tables: str = ""
     register: Sequence[Callable[[Core], None]] = ()
+    handlers: Sequence[EntryHandler] = ()
 
 
 # Where each stream stands in a backup, and that edges may prune up to there once it is verified (rule 24).
@@ -38,7 +58,31 @@ STREAMS_SAFE: Final = BackupFact(
 )
 BACKUP_FACTS: Final = (STREAMS_SAFE,)
 
-PARTS: Final[tuple[Part, ...]] = ()
+PARTS: Final[tuple[Part, ...]] = (
+    Part(
+        routers=(identity_routes.router,),
+        tables="cloud.domains.identity.tables",
+        register=(identity_events.subscribe,),
+    ),
+    Part(routers=(places_routes.router,), tables="cloud.domains.places.tables"),
+    Part(routers=(audit_routes.router,), register=(audit_events.subscribe,)),
+    Part(
+        routers=(payments_routes.router,),
+        tables="cloud.domains.payments.tables",
+        register=(payments_events.subscribe, payments_jobs.register),
+    ),
+    Part(
+        routers=(devices_routes.router,),
+        tables="cloud.domains.devices.tables",
+        handlers=devices_edge.HANDLERS,
+    ),
+    Part(
+        routers=(canteen_routes.router, demo_routes.router),
+        tables="cloud.domains.canteen.tables",
+        register=(canteen_events.subscribe,),
+        handlers=canteen_edge.HANDLERS,
+    ),
+)
 
 
 def table_modules(parts: Sequence[Part] = PARTS) -> list[str]:
@@ -47,9 +91,9 @@ def table_modules(parts: Sequence[Part] = PARTS) -> list[str]:
 
 
 def routers(parts: Sequence[Part] = PARTS) -> list[APIRouter]:
-    """All of the API, in the order of its document."""
+    """All of the documented API, in the order of its document."""
     core = [health_routes.router, session_routes.router, event_routes.router]
-    return core + [part.router for part in parts if part.router is not None]
+    return core + [router for part in parts for router in part.routers]
 
 
 def register(core: Core, parts: Sequence[Part] = PARTS) -> None:
@@ -69,7 +113,9 @@ def create_app(core: Core, parts: Sequence[Part] = PARTS) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
+    registry = Registry([handler for part in parts for handler in part.handlers])
     app.state.core = core
+    app.state.quarantine_desk = QuarantineDesk(registry, core.signer.sign)
     problems.install(app)
     app.add_middleware(
         Guard,
@@ -79,6 +125,17 @@ def create_app(core: Core, parts: Sequence[Part] = PARTS) -> FastAPI:
     )
     for router in routers(parts):
         app.include_router(router)
+    app.include_router(edge_router(_edge_parts(core, registry)))
     if _CONSOLE.is_dir():
         app.mount("/", Console(_CONSOLE))
     return app
+
+
+def _edge_parts(core: Core, registry: Registry) -> EdgeParts:
+    return EdgeParts(
+        database=core.database,
+        clock=core.clock,
+        registry=registry,
+        directory=GatewayDirectory(core),
+        token_secret=core.signer.token_secret,
+    )

@@ -83,7 +83,7 @@ async def post_spend(
 
 @pytest.fixture
 async def web(core: Core) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(create_app(core, [Part(router=router)]), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(create_app(core, [Part(routers=(router,))]), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://core.test") as made:
         yield made
 
