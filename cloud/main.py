@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 
@@ -28,8 +28,8 @@ from cloud.domains.payments import jobs as payments_jobs
 from cloud.domains.payments import routes as payments_routes
 from cloud.domains.places import routes as places_routes
 from cloud.sync.desk import QuarantineDesk
-from cloud.sync.edge_api import EdgeParts
-from cloud.sync.registry import EntryHandler, Registry
+from cloud.sync.edge_api import EdgeApi, EdgeParts
+from cloud.sync.registry import Registry
 from cloud.sync.routes import edge_router
 
 _CONSOLE: Final = Path(__file__).parent / "web" / "dist"
@@ -42,7 +42,7 @@ class Part:
     routers: Sequence[APIRouter] = ()
     tables: str = ""
     register: Sequence[Callable[[Core], None]] = ()
-    handlers: Sequence[EntryHandler] = ()
+    handlers: Sequence[Any] = ()  # each an EntryHandler, checked as such by Registry
 
 
 # Where each stream stands in a backup, and that edges may prune up to there once it is verified (rule 24).
@@ -114,6 +114,7 @@ def create_app(core: Core, parts: Sequence[Part] = PARTS) -> FastAPI:
         redoc_url=None,
     )
     registry = Registry([handler for part in parts for handler in part.handlers])
+    edge_api = EdgeApi(_edge_parts(core, registry))
     app.state.core = core
     app.state.quarantine_desk = QuarantineDesk(registry, core.signer.sign)
     problems.install(app)
@@ -125,7 +126,7 @@ def create_app(core: Core, parts: Sequence[Part] = PARTS) -> FastAPI:
     )
     for router in routers(parts):
         app.include_router(router)
-    app.include_router(edge_router(_edge_parts(core, registry)))
+    app.include_router(edge_router(lambda _: edge_api))
     if _CONSOLE.is_dir():
         app.mount("/", Console(_CONSOLE))
     return app
