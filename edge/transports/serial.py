@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import termios
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -46,7 +47,7 @@ class SerialTransport:
                 self._port = await asyncio.to_thread(self._open_port)
         except TimeoutError as error:
             raise TransportUnavailable(f"{self.url}: opening takes too long") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, termios.error) as error:
             raise TransportUnavailable(f"{self.url}: {error}") from error
 
     async def close(self) -> None:

@@ -36,7 +36,7 @@ class TcpTransport:
                 )
         except TimeoutError as error:
             raise TransportUnavailable(f"{self.url}: no answer") from error
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a host name can be wrong in both ways
             raise TransportUnavailable(f"{self.url}: {error}") from error
         _keep_alive(self._writer.get_extra_info("socket"))
 

@@ -132,3 +132,13 @@ async def test_faults_on_the_wire_end_as_taken_or_unavailable(faults: str) -> No
         assert (await device.act({"pass": True}))["passed"]
         assert outcomes <= {"taken", "Unavailable", "Refused"}
         await gate.close()
+
+
+@pytest.mark.parametrize("url", ["tcp://127.0.0.1:1", "serial:///dev/no-such-port"])
+async def test_a_gate_that_is_not_there_is_unavailable(url: str) -> None:
+    gate = gate_at(url)
+    with pytest.raises(Unavailable):
+        await gate.open(duration_s=1)
+    async with following(gate.passages()) as passages:
+        assert not (await passages.next()).up
+    await gate.close()

@@ -4,6 +4,7 @@ import asyncio
 import os
 import tty
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -113,3 +114,21 @@ async def test_closing_ends_a_waiting_read_and_is_harmless_twice(pty: Pty) -> No
         await reading
     with pytest.raises(TransportUnavailable, match="not open"):
         await link.write(b"x", timeout_s=1)
+
+
+async def test_a_line_the_port_cannot_do_is_unavailable_not_a_crash(pty: Pty) -> None:
+    link = SerialTransport(pty.path, SerialLine(parity="E", data_bits=7))
+    outcomes = []
+    for _ in range(2):  # a pty takes parity once, and refuses the second time
+        try:
+            await link.open(timeout_s=1)
+            outcomes.append("opened")
+        except TransportUnavailable:
+            outcomes.append("unavailable")
+    await link.close()
+    assert "unavailable" in outcomes
+
+
+async def test_a_port_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(TransportUnavailable):
+        await SerialTransport(str(tmp_path / "ttyUSB0"), SerialLine()).open(timeout_s=1)

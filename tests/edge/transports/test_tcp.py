@@ -115,3 +115,8 @@ async def test_closing_ends_a_waiting_read_and_is_harmless_twice(link: TcpTransp
         await reading
     with pytest.raises(TransportUnavailable, match="not open"):
         await link.write(b"x", timeout_s=1)
+
+
+async def test_a_host_name_that_cannot_be_one_is_unavailable() -> None:
+    with pytest.raises(TransportUnavailable):
+        await TcpTransport("x" * 70 + ".example", 1).open(timeout_s=2)
