@@ -6,8 +6,13 @@ export interface Page<T> {
 }
 
 export interface Session {
-  user: { id: number; name: string; rights: string[] };
-  organisation: { id: number; name: string };
+  user_id: number;
+  login: string;
+  name: string;
+  organisation_id: number;
+  organisation_name?: string;
+  rights: string[];
+  must_change_password: boolean;
 }
 
 export type Names = { name_zh: string; name_en: string };
@@ -20,22 +25,37 @@ export interface Person {
   group_id: number | null;
   group_name: string | null;
   home_site_id: number | null;
+  home_site_name: string | null;
   state: string;
-  blocked: boolean;
+  /** Why this person may not pay; empty where they may. */
+  blocked: string;
   valid_from: string | null;
   valid_until: string | null;
+}
+
+export interface PersonDetail extends Person {
+  phone: string | null;
+  identity_number: string | null;
+  identity_number_masked: string;
+  pin_over_fen: number;
+  day_pin_over_fen: number;
+  joined_at: string;
+  left_at: string | null;
 }
 
 export interface Credential {
   id: number;
   kind: string;
-  label?: string | null;
-  masked?: string | null;
-  state?: string;
-  made_at?: string | null;
+  value_masked: string;
+  valid_from: string | null;
+  valid_until: string | null;
+  cap_fen: number;
+  made_at: string;
   revoked_at: string | null;
+  revoked_reason: string;
   confirmed_sites: number;
   sites: number;
+  token: string | null;
 }
 
 export interface Group extends Names {
@@ -50,18 +70,24 @@ export interface Site extends Names {
 
 export interface Bucket extends Names {
   id: number;
-  kind: string;
-  unit?: string;
+  kind: number;
+  starts_on: string | null;
   expires_on: string | null;
-  state?: string;
-  spend_order?: number;
+  lane_kinds: number[];
+  canteens: number[];
+  periods: number[];
+  meal_limit_fen: number;
+  day_limit_fen: number;
+  month_limit_fen: number;
+  counting: boolean;
+  state: string;
+  period: string;
 }
 
-export interface Balance {
+export interface Balance extends Names {
   bucket_id: number;
-  name_zh: string;
-  name_en?: string;
-  kind: string;
+  kind: number;
+  counting: boolean;
   expires_on: string | null;
   available_fen: number;
   at: { site_id: number; site_name: string; epoch: number; amount_fen: number }[];
@@ -70,24 +96,35 @@ export interface Balance {
 }
 
 export interface Flow {
-  id: number | string;
+  id: number;
   at: string;
-  kind: string;
+  business_day: number;
+  kind: number;
   bucket_id: number;
   amount_fen: number;
   balance_after_fen: number | null;
-  place: string | null;
+  place: string;
   entry_id: string | null;
-  memo: string | null;
+  memo: string;
+}
+
+export interface Moved {
+  amount_fen: number;
+  state: "done" | "asked";
+  asked_fen: number;
+  receivable_fen: number;
+  available_fen: number;
+  total_fen: number;
 }
 
 export interface SubsidyRule {
   id: number;
   name: string;
-  bucket_kind: string;
+  bucket_kind: number;
   group_ids: number[];
   amount_fen: number;
   valid_months: number;
+  stopped: boolean;
 }
 
 export interface GrantOutcome {
@@ -95,22 +132,28 @@ export interface GrantOutcome {
   already: number;
   exceptions: { person_id: number; number: string; reason: string }[];
   total_fen: number;
+  bucket_id: number | null;
+  dry_run: boolean;
 }
 
 export interface SubsidyFileOutcome {
   rows: number;
   granted: number;
-  errors: { row: number; field: string; detail: string }[];
+  errors: { row: number; field: string; code: string; detail: string }[];
   total_fen: number;
   digest: string;
+  repeated: boolean;
+  dry_run: boolean;
 }
 
-export interface Clearing extends Partial<Names> {
+export interface Clearing {
   id: number;
   bucket_id: number;
+  name_zh: string;
   started_at: string;
   cleared_fen: number;
   waiting: { site_id: number; site_name: string; amount_fen: number }[];
+  waiting_fen: number;
   state: string;
 }
 
@@ -118,15 +161,92 @@ export interface MoneyException {
   id: number;
   at: string;
   entry_id: string | null;
-  person_id: number | null;
+  person_id: number;
+  bucket_id: number;
   amount_fen: number;
   reason: string;
   state: string;
+  bearer: string | null;
+  note: string | null;
+}
+
+export interface Scene {
+  id: number;
+  lane_kind: number;
+  canteen_id: number;
+  deduct_order: number[];
+  ratio: [number, number][];
+  single_limit_fen: number;
+  offline_days_max: number;
+}
+
+export interface PriceRule {
+  id: number;
+  name: string;
+  priority: number;
+  groups: number[];
+  periods: number[];
+  canteens: number[];
+  lane_kinds: number[];
+  percent_permille: number;
+  first_n: number;
+  first_permille: number;
+  fee_permille: number;
+  fee_fen: number;
+  fixed_fen: number;
+  stopped: boolean;
+}
+
+export interface LimitRule {
+  id: number;
+  name: string;
+  groups: number[];
+  lane_kinds: number[];
+  canteens: number[];
+  periods: number[];
+  per: number;
+  times: number;
+  amount_fen: number;
+  when_absent: "refuse" | "full";
+  stopped: boolean;
+}
+
+export interface NamedTotal {
+  id: number;
+  name: string;
+  amount_fen: number;
+  other_fen: number;
+  difference_fen: number;
+}
+
+export interface Statement {
+  month: string;
+  people: Record<
+    | "opening_fen"
+    | "topped_up_fen"
+    | "subsidies_fen"
+    | "cash_fen"
+    | "spent_fen"
+    | "refunded_fen"
+    | "withdrawn_fen"
+    | "cleared_fen"
+    | "corrected_fen"
+    | "closing_fen",
+    number
+  >;
+  balances_fen: number;
+  balances_difference_fen: number;
+  stalls: NamedTotal[];
+  subsidies: NamedTotal[];
+  gateways: NamedTotal[];
+  exceptions_fen: number;
+  agrees: boolean;
 }
 
 export interface Canteen extends Names {
   id: number;
   site_id: number;
+  day_starts_minute: number;
 }
 
 export interface Stall extends Names {
@@ -138,62 +258,79 @@ export interface Lane extends Names {
   id: number;
   code: string;
   canteen_id: number;
-  stall_id: number | null;
-  kind: string;
-  scene_id?: number | null;
-  fixed_price_fen?: number | null;
-  state?: string;
+  stall_id: number;
+  kind: number;
+  station: number;
+  dish_id: number | null;
+  stopped: boolean;
 }
 
 export interface Period extends Names {
   id: number;
-  canteen_id: number | null;
-  starts: string | number;
-  ends: string | number;
+  start_minute: number;
+  end_minute: number;
+  canteens: number[];
+  weekdays: number[];
+  stopped: boolean;
 }
 
 export interface Dish extends Names {
   id: number;
-  code?: string | null;
-  category?: string | null;
-  price_fen?: number | null;
-  by_weight?: boolean;
-  state?: string;
+  category: string;
+  by_weight: boolean;
+  stopped: boolean;
+  price_fen: number | null;
 }
 
 export interface PlateKind extends Names {
   id: number;
-  price_fen?: number | null;
-  tare_g?: number | null;
+  price_fen: number;
+  colour: string;
 }
 
 export interface Plate {
-  id?: number;
   uid: string;
-  kind_id: number | null;
-  kind_name?: string | null;
+  kind_id: number;
+  kind_name: string;
   dish_id: number | null;
-  dish_name?: string | null;
-  bound_at?: string | null;
+  dish_name: string | null;
+  stopped: boolean;
 }
 
 export interface Price {
   version: number;
   dish_id: number;
-  dish_name?: string | null;
   canteen_id: number | null;
-  canteen_name?: string | null;
   price_fen: number;
   effective_from_at: string;
-  made_by?: string | null;
-  confirmed?: number;
-  total?: number;
+  made_at: string;
 }
 
 export interface Spread {
-  sites: { site_id: number; site_name?: string; confirmed: boolean; lanes?: number }[];
+  sites: { site_id: number; confirmed: boolean; lanes: number }[];
   confirmed: number;
   total: number;
+  lanes_confirmed: number;
+  lanes_total: number;
+}
+
+export interface Closing {
+  entry_id: string;
+  at: string;
+  business_day: number;
+  lane_id: number;
+  lane_code: string;
+  canteen_id: number;
+  settlements: number;
+  settled_fen: number;
+  refunds: number;
+  refunded_fen: number;
+  cash_fen: number;
+  cash_counted_fen: number | null;
+  state: string;
+  operator_id: number;
+  ledger_fen: number;
+  difference_fen: number;
 }
 
 export interface Settlement {
@@ -203,11 +340,12 @@ export interface Settlement {
   lane_name: string;
   person_id: number | null;
   person_name: string | null;
-  receipt_no: string;
+  receipt_no: number | string;
   amount_fen: number;
   refunded_fen: number;
+  business_day: number;
   period_name: string | null;
-  credential_kind: string | null;
+  credential_kind: number | string | null;
   state: string;
 }
 
@@ -223,7 +361,7 @@ export interface SettlementLine {
 
 export interface Transfer {
   id: number | string;
-  kind: string;
+  kind: number | string;
   debit: string;
   credit: string;
   amount_fen: number;
@@ -233,7 +371,12 @@ export interface SettlementDetail extends Settlement {
   lines: SettlementLine[];
   shares: { bucket_id: number; name_zh: string; name_en?: string; amount_fen: number }[];
   transfers: Transfer[];
-  refunds: { entry_id?: string; at: string; amount_fen: number; reason: string | null; operator?: string | null }[];
+  gross_fen: number;
+  discount_fen: number;
+  fee_fen: number;
+  prices_version: number;
+  rules_version: number;
+  refunds: { entry_id: string | null; request_id: number | null; at: string; amount_fen: number; reason: string; operator_id: number | null }[];
   chain: { seq: number; hash: string; checkpoint_seq: number | null; signed: boolean } | null;
 }
 
@@ -246,7 +389,7 @@ export interface Today {
   per_minute: { at: string; count: number; amount_fen: number }[];
   lanes: TodayLane[];
   gateways_offline: { id: number; name: string; offline_since_at: string; waiting: number }[];
-  top_dishes: { dish_id: number; name_zh: string; name_en?: string; count?: number; quantity?: number; amount_fen: number }[];
+  top_dishes: { dish_id: number; name_zh: string; name_en?: string; count: number; amount_fen: number }[];
 }
 
 export interface TodayLane extends Partial<Names> {
@@ -266,33 +409,60 @@ export interface Gateway {
   name: string;
   site_id: number;
   site_name: string;
-  epoch: number | null;
+  epoch: number;
   state: string;
+  reason: string;
+  stream_state: string;
   offline_since_at: string | null;
   head_seq: number;
   applied_through: number;
   safe_through: number;
   waiting: number;
   sum_fen: number;
-  offset_ms: number | null;
-  uncertainty_ms: number | null;
-  key_id: string | null;
+  offset_ms: number;
+  uncertainty_ms: number;
+  key_id: number | null;
   key_made_at: string | null;
   disk_free_mb: number | null;
-  replicas: Record<string, unknown>;
+  replicas: Record<string, number>;
   lease_n: number;
+  lease_newest_n: number;
   quarantined: number;
   parked: number;
+  software: string;
+}
+
+export interface Missing {
+  epoch: number;
+  reported_seq: number;
+  applied_through: number;
+  missing_entries: number;
+  missing_fen: number;
+  heartbeat_at: string | null;
 }
 
 export interface ProvisioningCode {
-  id?: number;
+  id: number;
   provisioning_code: string;
   expires_at: string;
+  certificate?: Missing | null;
+}
+
+export interface Command {
+  id: number;
+  name: string;
+  arguments: Record<string, unknown>;
+  asked_by: string;
+  asked_at: string;
+  expires_at: string;
+  state: string;
+  answer: string;
+  answered_at: string | null;
 }
 
 export interface CompletenessHour {
   hour_at: string;
+  lane_id: number;
   received: number;
   applied: number;
   duplicate: number;

@@ -49,8 +49,8 @@ function typed(field: Field, value: unknown): unknown {
   return value ?? "";
 }
 
-/** The values to send, or the errors in words by field. */
-export function read(fields: Field[], draft: Draft): { values: Record<string, unknown>; errors: FieldErrors } {
+/** The values to send, or the errors in words by field. What was left blank is not sent, unless it had a value before. */
+export function read(fields: Field[], draft: Draft, start: Record<string, unknown> = {}): { values: Record<string, unknown>; errors: FieldErrors } {
   const values: Record<string, unknown> = {};
   const errors: FieldErrors = {};
   for (const field of fields) {
@@ -58,7 +58,7 @@ export function read(fields: Field[], draft: Draft): { values: Record<string, un
     const raw = draft[field.name];
     if (isBlank(raw)) {
       if (field.required) errors[field.name] = common("required", { label: field.label });
-      else values[field.name] = field.multiple ? [] : null;
+      else if (!isBlank(start[field.name])) values[field.name] = BLANK[field.kind] ?? (field.multiple ? [] : null);
       continue;
     }
     const outcome = READ[field.kind](raw);
@@ -111,6 +111,9 @@ const READ: Record<FieldKind, (raw: unknown) => Outcome> = {
   json: readJson,
   switch: (raw) => ({ value: Boolean(raw) }),
 };
+
+/** What an emptied field says; null where not named. */
+const BLANK: Partial<Record<FieldKind, unknown>> = { text: "", long: "" };
 
 function isBlank(raw: unknown): boolean {
   return raw === undefined || raw === null || raw === "" || (Array.isArray(raw) && raw.length === 0);

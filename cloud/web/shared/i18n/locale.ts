@@ -30,9 +30,9 @@ export function pick(pair: Pair): string {
 }
 
 /** Looks a server's word up in a file of texts; an unknown word is shown as it came. */
-export function lookUp(texts: Record<string, Pair>, key: string | null | undefined): string {
+export function lookUp(texts: Record<string, Pair>, key: string | number | null | undefined): string {
   const pair = key ? texts[key] : undefined;
-  return pair ? pick(pair) : (key ?? "—");
+  return pair ? pick(pair) : String(key ?? "—");
 }
 
 /** The name of a thing that carries both tongues. */

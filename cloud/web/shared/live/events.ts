@@ -1,17 +1,15 @@
 import { onScopeDispose, readonly, ref } from "vue";
 
-/** One stream of server-sent events shared by every page that is open. */
-export type Topic = "settlement" | "gateway" | "quarantine" | "price" | "demo";
+/** What a page wants to hear of: the beginning of a topic (`canteen.`, `devices.`, `demo.`). */
+export type Topic = string;
 
-const TOPICS: Topic[] = ["settlement", "gateway", "quarantine", "price", "demo"];
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 15_000;
 
-type Listener = (data: Record<string, unknown>) => void;
+type Listener = () => void;
 
 const listeners = new Map<Topic, Set<Listener>>();
 const lostSince = ref<string | null>(null);
-const wakers = new Set<() => void>();
 let source: EventSource | null = null;
 let retry: ReturnType<typeof setTimeout> | undefined;
 let retryMs = FIRST_RETRY_MS;
@@ -19,20 +17,21 @@ let retryMs = FIRST_RETRY_MS;
 /** When the live stream was lost, or null while it is held. */
 export const liveLostSince = readonly(lostSince);
 
+/** Opens the one stream of server-sent events that every page shares. */
 export function openLive(): void {
   if (source) return;
   source = new EventSource("/api/v1/events");
   source.onopen = () => {
-    const wasLost = lostSince.value !== null;
-    lostSince.value = null;
     retryMs = FIRST_RETRY_MS;
-    if (wasLost) wakers.forEach((wake) => wake());
+    if (lostSince.value !== null) tellAll();
+    lostSince.value = null;
   };
   source.onerror = () => {
     lostSince.value ??= new Date().toISOString();
     if (source?.readyState === EventSource.CLOSED) again();
   };
-  for (const topic of TOPICS) source.addEventListener(topic, (event) => tell(topic, event as MessageEvent<string>));
+  source.addEventListener("news", (event) => tell((event as MessageEvent<string>).data));
+  source.addEventListener("reset", tellAll);
 }
 
 export function closeLive(): void {
@@ -42,24 +41,23 @@ export function closeLive(): void {
   lostSince.value = null;
 }
 
-/** Calls `act` at most once every `every_ms` after news of these topics, and once when the stream comes back. */
+/** Calls `act` at most once every `everyMs` after news of these topics, and once when the stream comes back. */
 export function useLive(topics: Topic[], act: () => unknown, everyMs = 1_000): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let last = 0;
   const due = (): void => {
     if (timer) return;
-    timer = setTimeout(() => {
+    const run = (): void => {
       timer = undefined;
       last = Date.now();
       void act();
-    }, Math.max(0, everyMs - (Date.now() - last)));
+    };
+    timer = setTimeout(run, Math.max(0, everyMs - (Date.now() - last)));
   };
   for (const topic of topics) of(topic).add(due);
-  wakers.add(due);
   onScopeDispose(() => {
     clearTimeout(timer);
     for (const topic of topics) of(topic).delete(due);
-    wakers.delete(due);
   });
 }
 
@@ -77,12 +75,21 @@ function of(topic: Topic): Set<Listener> {
   return found;
 }
 
-function tell(topic: Topic, event: MessageEvent<string>): void {
-  let data: Record<string, unknown> = {};
+function tellAll(): void {
+  for (const each of listeners.values()) each.forEach((listen) => listen());
+}
+
+function tell(data: string): void {
+  const topic = topicOf(data);
+  for (const [wanted, each] of listeners) if (topic.startsWith(wanted)) each.forEach((listen) => listen());
+}
+
+/** News that cannot be read is still news: the empty topic wakes only who wants all. */
+export function topicOf(data: string): string {
   try {
-    data = JSON.parse(event.data) as Record<string, unknown>;
+    const news = JSON.parse(data) as { topic?: unknown };
+    return typeof news.topic === "string" ? news.topic : "";
   } catch {
-    // News without readable ids is still news: listeners ask the server again.
+    return "";
   }
-  of(topic).forEach((listen) => listen(data));
 }

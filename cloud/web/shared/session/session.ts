@@ -1,5 +1,5 @@
 import { readonly, shallowRef } from "vue";
-import { get, post, remove } from "@shared/api/client";
+import { get, post, remove, send } from "@shared/api/client";
 import { Problem } from "@shared/api/problem";
 import type { Session } from "@shared/api/types";
 import { closeLive, openLive } from "@shared/live/events";
@@ -9,16 +9,32 @@ const held = shallowRef<Session | null>(null);
 /** Who is signed in, or null. */
 export const session = readonly(held) as Readonly<typeof held>;
 
-export async function signIn(username: string, password: string): Promise<void> {
-  held.value = await post<Session>("/identity/session", { username, password });
+/** Signs in; answers whether a new password must be chosen before anything else. */
+export async function signIn(login: string, password: string): Promise<boolean> {
+  const answer = await post<Session>("/identity/session", { login, password });
+  if (answer.must_change_password) return true;
+  held.value = answer;
   openLive();
+  return false;
+}
+
+export async function choosePassword(old_password: string, new_password: string): Promise<void> {
+  await send("PUT", "/identity/session/password", { body: { old_password, new_password } });
+  await resume();
+}
+
+/** Whether the person signed in may do this; pages disable what may not be done and say why. */
+export function may(right: string): boolean {
+  return held.value?.rights.includes(right) ?? false;
 }
 
 /** Takes up the session that the browser still holds; false where there is none. */
 export async function resume(): Promise<boolean> {
   if (held.value) return true;
   try {
-    held.value = await get<Session>("/identity/session");
+    const answer = await get<Session>("/identity/session");
+    if (answer.must_change_password) return false;
+    held.value = answer;
   } catch (error) {
     if (error instanceof Problem && error.status < 500) return false;
     throw error;

@@ -1,4 +1,4 @@
-import type { Pair } from "@shared/i18n/locale";
+import { pick, type Pair } from "@shared/i18n/locale";
 
 /** What a state asks of a person; the colour follows from it everywhere. */
 export type Tone = "good" | "look" | "act" | "progress" | "off";
@@ -17,6 +17,10 @@ export const STATES: Record<string, StateWord> = {
   never: state("off", "未接入", "Never seen"),
   revoked: state("act", "已吊销", "Revoked"),
   lost: state("act", "已报失", "Declared lost"),
+  frozen: state("act", "已冻结", "Frozen"),
+  sent: state("progress", "已发出", "Sent"),
+  refused: state("act", "被拒绝", "Refused"),
+  undelivered: state("look", "未送达", "Not delivered"),
   replaced: state("off", "已更换", "Replaced"),
   open: state("good", "营业中", "Open"),
   idle: state("good", "空闲", "Idle"),
@@ -36,7 +40,7 @@ export const STATES: Record<string, StateWord> = {
   settled: state("good", "已结算", "Settled"),
   paid: state("good", "已付", "Paid"),
   posted: state("good", "已入账", "Posted"),
-  partly_refunded: state("look", "部分退款", "Partly refunded"),
+  part_refunded: state("look", "部分退款", "Partly refunded"),
   refunded: state("off", "已退款", "Refunded"),
   reversed: state("off", "已撤销", "Reversed"),
   voided: state("off", "已撤销", "Voided"),
@@ -55,7 +59,7 @@ export const STATES: Record<string, StateWord> = {
   balanced: state("good", "平账", "Balanced"),
   over: state("look", "长款", "Over"),
   short: state("act", "短款", "Short"),
-  hanging: state("look", "挂账", "Hanging"),
+  carried: state("look", "挂账", "Carried over"),
   pending: state("look", "待生效", "Pending"),
   effective: state("good", "生效中", "In force"),
   past: state("off", "已过去", "Past"),
@@ -64,3 +68,9 @@ export const STATES: Record<string, StateWord> = {
   incomplete: state("look", "未完整", "Incomplete"),
   failed: state("act", "失败", "Failed"),
 };
+
+/** The word of a state in the tongue chosen now. */
+export function stateWord(name: string): string {
+  const known = STATES[name];
+  return known ? pick(known.text) : name;
+}

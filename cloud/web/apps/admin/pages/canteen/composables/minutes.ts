@@ -5,6 +5,7 @@ import { t } from "../texts";
 
 const MINUTE_MS = 60_000;
 const LONGEST = 24 * 60;
+const HEADROOM = 1.3;
 
 export interface Minute {
   at: string;
@@ -36,7 +37,7 @@ export function minutesOption(minutes: Minute[], awaySince: string | null): (ink
   const labels = all.map((each) => timeOf(each.at, false));
   const away = awaySince ? labels.find((_, index) => (all[index]?.at.getTime() ?? 0) >= floor(awaySince)) : undefined;
   return (ink) => ({
-    grid: { left: 0, right: 8, top: 26, bottom: 2, containLabel: true },
+    grid: { left: 0, right: 8, top: 8, bottom: 2, containLabel: true },
     tooltip: {
       trigger: "axis",
       backgroundColor: ink.surface,
@@ -55,10 +56,12 @@ export function minutesOption(minutes: Minute[], awaySince: string | null): (ink
     yAxis: {
       type: "value",
       min: 0,
+      max: Math.max(4, Math.ceil((peak?.count ?? 0) * HEADROOM)),
       minInterval: 1,
       splitNumber: 3,
-      splitLine: { lineStyle: { color: ink.line } },
-      axisLabel: { color: ink.soft, fontSize: 12 },
+      axisLine: { show: false },
+      splitLine: { showMaxLine: false, lineStyle: { color: ink.line } },
+      axisLabel: { color: ink.soft, fontSize: 12, showMaxLabel: false },
     },
     series: [
       {
@@ -78,6 +81,7 @@ export function minutesOption(minutes: Minute[], awaySince: string | null): (ink
                 fontSize: 12,
                 position: "top",
                 distance: 6,
+                align: sideOf(labels.indexOf(timeOf(new Date(floor(peak.at)), false)), labels.length),
               },
             }
           : undefined,
@@ -85,13 +89,19 @@ export function minutesOption(minutes: Minute[], awaySince: string | null): (ink
           ? {
               silent: true,
               itemStyle: { color: ink.late, opacity: 0.35 },
-              label: { color: ink.soft, fontSize: 12, position: "insideTop" },
+              label: { color: ink.soft, fontSize: 12, position: "insideTopRight" },
               data: [[{ name: t("lateData"), xAxis: away }, { xAxis: labels.at(-1) }]],
             }
           : undefined,
       },
     ],
   });
+}
+
+/** A label near an edge leans inwards. */
+function sideOf(index: number, total: number): "left" | "center" | "right" {
+  if (index > total * 0.85) return "right";
+  return index < total * 0.15 ? "left" : "center";
 }
 
 function floor(at: string): number {

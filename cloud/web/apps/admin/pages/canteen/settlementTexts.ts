@@ -1,0 +1,71 @@
+import { words, type Pair } from "@shared/i18n/locale";
+
+export const t = words({
+  title: ["结算记录", "Settlements"],
+  search: ["单号、姓名或工号", "Receipt, name or number"],
+  at: ["时间", "Time"],
+  receipt: ["单号", "Receipt"],
+  lane: ["通道", "Lane"],
+  person: ["人员", "Person"],
+  amount: ["金额", "Amount"],
+  refunded: ["已退", "Refunded"],
+  period: ["餐别", "Meal"],
+  credential: ["付款方式", "Paid by"],
+  state: ["状态", "State"],
+  entry: ["流水号", "Entry"],
+  canteen: ["食堂", "Canteen"],
+  day: ["日期", "Day"],
+  empty: ["还没有结算", "No settlements yet"],
+  emptyHint: ["通道结算后，记录在这里出现；离线通道的记录会在恢复后补上，时间仍是当时的时间。", "They appear once a lane settles; those made offline follow later under the time they happened."],
+  nobody: ["散客", "Nobody"],
+  lines: ["餐盘与菜品", "Plates and dishes"],
+  dish: ["菜品", "Dish"],
+  plate: ["餐盘芯片", "Plate chip"],
+  quantity: ["数量", "Quantity"],
+  unit: ["单价", "Unit price"],
+  shares: ["由哪些账户付", "Paid from"],
+  transfers: ["账本分录", "Ledger lines"],
+  debit: ["借方", "Debit"],
+  credit: ["贷方", "Credit"],
+  kind: ["种类", "Kind"],
+  refunds: ["退款", "Refunds"],
+  chain: ["流水链", "Journal chain"],
+  chainSigned: ["已签名，检查点 {seq}", "Signed, checkpoint {seq}"],
+  chainUnsigned: ["尚未签名", "Not signed yet"],
+  chainHash: ["链上摘要", "Chain hash"],
+  seq: ["序号", "Sequence"],
+  sumAgrees: ["明细、付款与账本一致", "Lines, payment and ledger agree"],
+  sumDiffers: ["合计不一致：明细 {lines}，付款 {shares}，账本 {ledger}", "Totals differ: lines {lines}, payment {shares}, ledger {ledger}"],
+  gone: ["没有这笔结算", "There is no such settlement"],
+  total: ["合计", "Total"],
+});
+
+export const CREDENTIALS: Record<string, Pair> = {
+  1: ["刷卡", "Card"],
+  2: ["静态码", "Static code"],
+  3: ["动态码", "Dynamic code"],
+  4: ["手机号 + 密码", "Phone and PIN"],
+  5: ["人脸", "Face"],
+  6: ["掌静脉", "Palm"],
+};
+
+export const TRANSFERS: Record<string, Pair> = {
+  1: ["充值", "Top-up"],
+  2: ["补贴", "Subsidy"],
+  3: ["额度下发", "Lease"],
+  4: ["额度交回", "Lease back"],
+  5: ["消费", "Spend"],
+  6: ["退款", "Refund"],
+  7: ["补贴清空", "Clearing"],
+  8: ["收现金", "Cash"],
+  9: ["现金撤销", "Cash void"],
+  10: ["更正", "Correction"],
+  11: ["存疑", "In doubt"],
+  12: ["存疑释放", "Released"],
+  13: ["账户对调", "True-up"],
+  14: ["待核了结", "Settled"],
+  15: ["提现", "Withdrawal"],
+};
+
+/** The ledger lines that pay for a meal. */
+export const SPEND_KIND = 5;

@@ -1,0 +1,48 @@
+import type { EChartsCoreOption } from "echarts/core";
+import type { ChartInk } from "@shared/chart/theme";
+import { money, moneyShort, timeOf } from "@shared/show/format";
+import { t } from "../texts";
+import type { Done, Sample } from "./useDemo";
+
+/** What was on its way over the last minutes, the acts marked where they happened. */
+export function waitingOption(samples: Sample[], log: Done[], wordOf: (done: Done) => string): (ink: ChartInk) => EChartsCoreOption {
+  const last = samples.at(-1);
+  const from = samples[0]?.at.getTime() ?? 0;
+  return (ink) => ({
+    grid: { left: 0, right: 84, top: 20, bottom: 2, containLabel: true },
+    xAxis: {
+      type: "time",
+      axisLine: { lineStyle: { color: ink.line } },
+      axisTick: { show: false },
+      axisLabel: { color: ink.soft, hideOverlap: true, formatter: (at: number) => timeOf(new Date(at)) },
+      splitLine: { show: false },
+    },
+    yAxis: {
+      type: "value",
+      min: 0,
+      minInterval: 100,
+      splitNumber: 3,
+      splitLine: { lineStyle: { color: ink.line } },
+      axisLabel: { color: ink.soft, formatter: (fen: number) => moneyShort(fen) },
+    },
+    series: [
+      {
+        type: "line",
+        name: t("waiting"),
+        step: "end",
+        showSymbol: false,
+        data: samples.map((sample) => [sample.at.getTime(), sample.waiting_fen]),
+        lineStyle: { color: ink.series[2], width: 2 },
+        areaStyle: { color: ink.series[2], opacity: 0.12 },
+        endLabel: { show: Boolean(last), formatter: money(last?.waiting_fen ?? 0), color: ink.ink, fontSize: 12, fontWeight: 600 },
+        markLine: {
+          silent: true,
+          symbol: "none",
+          lineStyle: { color: ink.soft, type: "dotted" },
+          label: { color: ink.soft, fontSize: 12, position: "end", distance: 4 },
+          data: log.filter((done) => done.at.getTime() >= from).slice(0, 8).map((done) => ({ xAxis: done.at.getTime(), label: { formatter: wordOf(done) } })),
+        },
+      },
+    ],
+  });
+}
