@@ -7,7 +7,7 @@ from protocols.scale.units import milligrams, parse_decimal, step_mg
 from protocols.scale_and.messages import AndLine
 from protocols.values.errors import Malformed
 
-_LINE = re.compile(rb"(ST|US|OL),(?:(GS|NT),)?([-+ 0-9.E]{1,12}) *([a-z]{1,2})?", re.IGNORECASE)
+_LINE = re.compile(rb"(ST|US|OL),(?:(GS|NT),)?([-+ 0-9.E]{1,12}) *,? *([a-z]{1,2})?", re.IGNORECASE)
 _DATA_CHARACTERS = 8
 
 

@@ -27,6 +27,11 @@ def test_documented_strings_are_stable_gross_weights(line: bytes, weight_mg: int
     assert (reading.weight_mg, reading.stable, reading.net) == (weight_mg, True, False)
 
 
+def test_blanks_and_a_comma_before_the_unit_are_read_as_other_makers_write_them() -> None:
+    for line in (b"ST,NT,-  0.500kg", b"ST,NT,-0000.500 kg", b"st,nt,-0000.500,kg", b"ST,NT,-500 g"):
+        assert to_reading(decode_line(line)).weight_mg == -500_000
+
+
 def test_a_line_is_made_as_documented() -> None:
     message = AndLine(header="ST", net=False, digits=12450, decimals=0, unit="kg")
     assert encode_line(message) == b"ST,GS,+0012450kg\r\n"
