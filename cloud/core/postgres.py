@@ -147,6 +147,8 @@ class EmbeddedPostgres:
             "max_connections": "100",
             "shared_buffers": "128MB",
             "synchronous_commit": "on",
+            "jit": "off",
+            "random_page_cost": "1.1",
             "timezone": "UTC",
             "log_timezone": "UTC",
             **self.settings,
