@@ -12,7 +12,6 @@ from protocols.journal.messages import Entry
 from protocols.payments.facts import DayClosed, Refund, Settlement
 from protocols.values.instants import to_datetime
 
-
 _KEY: Final = ("organisation_id", "device", "epoch", "branch", "seq", "at")
 
 

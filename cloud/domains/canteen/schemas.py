@@ -39,6 +39,7 @@ class CanteenPatch(Body):
 class CanteenOut(CanteenIn):
     """A canteen."""
 
+    model_config = ConfigDict(extra="ignore")
     id: int
 
 
@@ -60,6 +61,7 @@ class StallPatch(Body):
 class StallOut(StallIn):
     """A stall."""
 
+    model_config = ConfigDict(extra="ignore")
     id: int
 
 
@@ -89,6 +91,7 @@ class LanePatch(Body):
 class LaneOut(LaneIn):
     """A lane."""
 
+    model_config = ConfigDict(extra="ignore")
     id: int
     stopped: bool
 
@@ -129,6 +132,7 @@ class PeriodPatch(Body):
 class PeriodOut(PeriodIn):
     """A meal period."""
 
+    model_config = ConfigDict(extra="ignore")
     id: int
     stopped: bool
 
@@ -154,6 +158,7 @@ class DishPatch(Body):
 class DishOut(DishIn):
     """A dish with its present price for all canteens, null before the first."""
 
+    model_config = ConfigDict(extra="ignore")
     id: int
     stopped: bool
     price_fen: int | None = None
@@ -180,6 +185,7 @@ class PlateKindPatch(Body):
 class PlateKindOut(PlateKindIn):
     """A kind of tableware."""
 
+    model_config = ConfigDict(extra="ignore")
     id: int
 
 

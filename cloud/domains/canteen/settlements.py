@@ -45,7 +45,9 @@ _DAY_BEGAN: Final = timedelta(hours=48)
 _KEY_KINDS: Final = (int, int, int, int, int)
 
 
-async def page(core: Core, user: User, request: PageRequest, search: str, wanted: SettlementFilter) -> Page[SettlementOut]:
+async def page(
+    core: Core, user: User, request: PageRequest, search: str, wanted: SettlementFilter
+) -> Page[SettlementOut]:
     """Settlements, newest first."""
     after = _after(request)
     async with core.database.transaction(user.organisation_id) as tx:
@@ -77,7 +79,9 @@ async def detail(core: Core, user: User, entry: EntryId) -> SettlementDetail:
         prices_version=stored.entry.prices_version,
         rules_version=stored.entry.rules_version,
         lines=[_line(line, dishes) for line in paid.lines],
-        shares=[ShareOut(bucket_id=s.bucket, name_zh=buckets.get(s.bucket, ""), amount_fen=s.amount) for s in paid.shares],
+        shares=[
+            ShareOut(bucket_id=s.bucket, name_zh=buckets.get(s.bucket, ""), amount_fen=s.amount) for s in paid.shares
+        ],
         transfers=[_transfer(each) for each in transfers],
         refunds=[_till_refund(each) for each in tills] + [_asked_refund(each) for each in asked],
         chain=ChainOut(
@@ -164,7 +168,10 @@ def _start(day: int) -> datetime:
         begins = day_to_date(day)
     except ValueError as error:
         raise NotFound("there is no such day") from error
-    return to_datetime(to_ms(datetime(begins.year, begins.month, begins.day, tzinfo=to_datetime(0).tzinfo))) - _DAY_BEGAN / 2
+    return (
+        to_datetime(to_ms(datetime(begins.year, begins.month, begins.day, tzinfo=to_datetime(0).tzinfo)))
+        - _DAY_BEGAN / 2
+    )
 
 
 async def _top_dishes(tx: Transaction, bodies: list[bytes]) -> list[TopDish]:

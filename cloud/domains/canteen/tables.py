@@ -70,8 +70,8 @@ class Period(Model):
     name_en = fields.CharField(max_length=100, default="")
     start_minute = fields.IntField()
     end_minute = fields.IntField()
-    canteens: "ArrayField[int]" = ArrayField("bigint", default=list)
-    weekdays: "ArrayField[int]" = ArrayField("smallint", default=list)
+    canteens = ArrayField("bigint", default=list)
+    weekdays = ArrayField("smallint", default=list)
     stopped = fields.BooleanField(default=False)
 
     class Meta:

@@ -100,7 +100,12 @@ class GatewayDirectory:
             now = self._core.clock.now()
             await emit(tx, FROZEN, {"gateway_id": device}, at=now)
             await record(
-                tx, at=now, actor="system", action="devices.freeze", target=f"gateway:{device}", after={"reason": reason}
+                tx,
+                at=now,
+                actor="system",
+                action="devices.freeze",
+                target=f"gateway:{device}",
+                after={"reason": reason},
             )
 
     async def software_seen(self, tx: Transaction, device: int, software: str) -> None:

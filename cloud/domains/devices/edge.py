@@ -5,10 +5,10 @@ from typing import Final
 
 from cloud.core.database import Transaction
 from cloud.core.events import emit
-from cloud.domains.devices.events import CHANGED
+from cloud.domains.devices.events import CHANGED, FROZEN
 from cloud.sync.registry import EntryContext, Fact, Row
 from protocols.crypto.errors import BadKey
-from protocols.crypto.sm2 import check_public_key
+from protocols.crypto.sm2 import check_public_key, verify
 from protocols.journal.kinds import Kind
 from protocols.journal.messages import Entry
 from protocols.payments.facts import CommandDone, KeyRotated
@@ -18,7 +18,7 @@ _OUTCOMES: Final = frozenset({"done", "refused", "expired"})
 
 
 class KeyRotations:
-    """A new key signs from the next entry on; the old one stays good for what it signed (rule 22)."""
+    """A new key signs from its entry on; the old one stays good for what it signed, that entry too (rule 22)."""
 
     kinds = frozenset({int(Kind.KEY_ROTATED)})
     tables: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - read only
@@ -42,6 +42,10 @@ class KeyRotations:
             )
             if old is None or old["key_id"] >= payload.key_id:
                 continue
+            holds = verify(public=bytes(old["public_key"]), message=payload.public_key, signature=payload.signature)
+            if not holds:
+                await self._refused(tx, context)
+                continue
             query = "UPDATE devices_keys SET last_seq = $3 WHERE gateway_id = $1 AND key_id = $2"
             await tx.execute(query, context.device, old["key_id"], entry.seq)
             await tx.execute(
@@ -51,10 +55,16 @@ class KeyRotations:
                 payload.key_id,
                 payload.public_key,
                 context.epoch,
-                entry.seq + 1,
+                entry.seq,
                 context.received_at,
             )
             await emit(tx, CHANGED, {"gateway_id": context.device}, at=context.received_at)
+
+    async def _refused(self, tx: Transaction, context: EntryContext) -> None:
+        """A key the old one does not vouch for is not taken: the gateway waits for a person."""
+        query = "UPDATE devices_gateways SET state = 'frozen', reason = 'key_not_vouched' WHERE id = $1 AND state = 'active'"
+        await tx.execute(query, context.device)
+        await emit(tx, FROZEN, {"gateway_id": context.device}, at=context.received_at)
 
 
 class CommandOutcomes:

@@ -157,7 +157,9 @@ async def _end(
     core: Core, tx: Transaction, gateway_id: int, user: User, *, state: str, action: str, bearer: int | None = None
 ) -> None:
     now = core.clock.now()
-    await tx.execute("UPDATE devices_keys SET revoked_at = $2 WHERE gateway_id = $1 AND revoked_at IS NULL", gateway_id, now)
+    await tx.execute(
+        "UPDATE devices_keys SET revoked_at = $2 WHERE gateway_id = $1 AND revoked_at IS NULL", gateway_id, now
+    )
     query = "UPDATE devices_gateways SET state = $2, code_hash = NULL WHERE id = $1"
     await tx.execute(query, gateway_id, state)
     await tx.execute(

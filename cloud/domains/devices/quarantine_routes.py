@@ -101,7 +101,7 @@ async def post_replay(core: CoreDependency, user: Mender, desk: Desk, item_id: P
         await _record(core, tx, user, "devices.replay", item, {"applied": len(done.applied), "still": len(done.still)})
     return ReplayedOut(
         applied=list(done.applied),
-        still=[StillOut(seq=seq, code=found.code, reason=found.reason) for seq, found in sorted(done.still.items())],
+        still=[StillOut(seq=seq, code=found.code, reason=found.words) for seq, found in sorted(done.still.items())],
     )
 
 

@@ -10,10 +10,12 @@ from cloud.core.auth import current_user
 from cloud.core.context import CoreDependency
 from cloud.core.pages import Page
 from cloud.core.sessions import User
-from cloud.domains.devices import gateways, quarantine_routes, service
+from cloud.domains.devices import commands, gateways, quarantine_routes, service
 from cloud.domains.devices.schemas import (
     BearerIn,
     CodeOut,
+    CommandIn,
+    CommandOut,
     GatewayIn,
     GatewayOut,
     HourOut,
@@ -74,6 +76,18 @@ async def post_declare_lost(core: CoreDependency, user: Manager, gateway_id: Pat
 async def post_resume(core: CoreDependency, user: Manager, gateway_id: PathId) -> None:
     """Let a gateway's stopped or held stream go on, or a frozen gateway work again: a person's decision."""
     await gateways.resume(core, user, gateway_id)
+
+
+@router.get("/gateways/{gateway_id}/commands")
+async def get_commands(core: CoreDependency, user: Reader, gateway_id: PathId) -> Page[CommandOut]:
+    """The last commands to a gateway and what became of them."""
+    return Page(items=await commands.recent(core, user, gateway_id))
+
+
+@router.post("/gateways/{gateway_id}/commands", status_code=201)
+async def post_command(core: CoreDependency, user: Manager, gateway_id: PathId, body: CommandIn) -> CommandOut:
+    """Ask a gateway to do something now; answered, expired or undelivered, and in the audit trail."""
+    return await commands.send(core, user, gateway_id, body)
 
 
 @router.get("/gateways/{gateway_id}/completeness")

@@ -8,6 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 Id = Annotated[int, Field(ge=1, lt=2**53)]
 
 
+ArgumentName = Annotated[str, Field(max_length=40)]
+ArgumentValue = bool | Annotated[int, Field(ge=-(2**53), le=2**53)] | Annotated[str, Field(max_length=500)]
+
+
 class Body(BaseModel):
     """A body that refuses members nobody asked for."""
 
@@ -90,10 +94,11 @@ class LostOut(BaseModel):
 
 
 class CommandIn(Body):
-    """A command; opening a door expires in seconds (rule 33)."""
+    """A command by its name at the gateway, which refuses what it does not know. It expires in seconds (rule 33)."""
 
-    name: Literal["restart", "pull_logs", "push_settings", "open_gate", "rotate_key", "resend"]
-    arguments: dict[str, str | int | bool] = Field(default_factory=dict, max_length=20)
+    name: str = Field(pattern=r"^[a-z][a-z-]{1,39}$", examples=["ping", "sync", "rotate-key"])
+    arguments: dict[ArgumentName, ArgumentValue] = Field(default_factory=dict, max_length=20)
+    expires_s: int = Field(default=30, ge=1, le=3600)
 
 
 class CommandOut(BaseModel):

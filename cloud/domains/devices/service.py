@@ -53,7 +53,9 @@ async def standing(core: Core, tx: Transaction) -> list[Standing]:
         fields: dict[str, Any] = {
             name: row[name] for name in ("id", "name", "site_id", "epoch", "state", "reason", "software")
         }
-        online = stream is not None and row["state"] in ("active", "frozen") and rules.is_online(stream.heartbeat_at, now)
+        online = (
+            stream is not None and row["state"] in ("active", "frozen") and rules.is_online(stream.heartbeat_at, now)
+        )
         key = {"key_id": row["key_id"], "key_made_at": row["key_made_at"]}
         made.append(Standing(**fields, **key, stream=stream, online=online))
     return made

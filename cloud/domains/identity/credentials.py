@@ -4,8 +4,10 @@ import asyncio
 import secrets
 from datetime import date
 
+import asyncpg
 from asyncpg import Record
 
+from cloud.core.bulk import insert_rows
 from cloud.core.context import Core
 from cloud.core.database import Transaction
 from cloud.core.errors import Conflict, Invalid, NotFound
@@ -16,20 +18,36 @@ from cloud.domains.identity.errors import CredentialTaken, PersonLeft
 from cloud.domains.identity.events import record
 from cloud.domains.identity.people import PHONE_FIELD, actor_of, ask_confirmation
 from cloud.domains.identity.schemas import AgeIn, CredentialIn, OperatorIn
-from cloud.domains.identity.tables import Credential, Operator
+from cloud.domains.identity.tables import Operator
 from protocols.payments.credentials import hash_pin
 from protocols.payments.reference import CredentialKind
+
+
+_COLUMNS = {
+    "person_id": "bigint",
+    "kind": "smallint",
+    "value_sealed": "bytea",
+    "value_index": "bytea",
+    "value_masked": "text",
+    "pin_hash": "bytea",
+    "valid_from": "date",
+    "valid_until": "date",
+    "cap_fen": "bigint",
+    "made_at": "timestamptz",
+}
 
 
 async def give(core: Core, user: User, person_id: int, body: CredentialIn) -> tuple[Record, str | None]:
     """Give a person a credential and send it to every site; a static code's token is answered once."""
     kind = rules.KIND_WORDS[body.kind]
     token = secrets.token_urlsafe(16) if kind == CredentialKind.STATIC_CODE else None
-    pin_hash = await _pin_hash(body.pin) if kind == CredentialKind.PHONE_PIN else None
+    pin_hash = await _pin_hash(body.pin) if kind == CredentialKind.PHONE_PIN and body.pin else None
     async with core.database.transaction(user.organisation_id) as tx:
         value = await _value(core, tx, person_id, kind, body, token)
         await give_many(core, tx, [(person_id, kind, value, pin_hash)], cap_fen=body.cap_fen, until=body.valid_until)
-        row = await tx.fetchrow("SELECT * FROM identity_credentials WHERE person_id = $1 ORDER BY id DESC LIMIT 1", person_id)
+        row = await tx.fetchrow(
+            "SELECT * FROM identity_credentials WHERE person_id = $1 ORDER BY id DESC LIMIT 1", person_id
+        )
         assert row is not None
         await record(
             tx, at=core.clock.now(), actor=actor_of(user), action="identity.give_credential",
@@ -49,29 +67,25 @@ async def give_many(
     """Store credentials (person, kind, value, PIN hash) and send them to every site; answers their ids."""
     keys = await core.vault.keys(tx)
     now = core.clock.now()
-    made = []
+    newest = await tx.fetchval("SELECT coalesce(max(id), 0) FROM identity_credentials")
+    rows = []
     for person_id, kind, value, pin_hash in given:
         index = keys.blind(value, field=f"{edge.VALUE_FIELD}.{int(kind)}") if value else None
-        if index is not None and await Credential.exists(kind=int(kind), value_index=index, revoked_at=None):
-            raise CredentialTaken
-        made.append(
-            await Credential.create(
-                person_id=person_id,
-                kind=int(kind),
-                value_sealed=keys.seal(value, field=edge.VALUE_FIELD) if value else None,
-                value_index=index,
-                value_masked=_masked(kind, value),
-                pin_hash=pin_hash,
-                valid_from=now.date(),
-                valid_until=until,
-                cap_fen=cap_fen,
-                made_at=now,
-            )
-        )
-    ids = [credential.id for credential in made]
-    rows = await tx.fetch("SELECT * FROM identity_credentials WHERE id = ANY ($1) ORDER BY id", ids)
-    await edge.publish_credentials(tx, keys, rows, await edge.sites(tx))
-    return ids
+        sealed = keys.seal(value, field=edge.VALUE_FIELD) if value else None
+        masked = _masked(kind, value)
+        rows.append((person_id, int(kind), sealed, index, masked, pin_hash, now.date(), until, cap_fen, now))
+    try:
+        await insert_rows(tx, "identity_credentials", _COLUMNS, rows)
+    except asyncpg.UniqueViolationError as error:
+        raise CredentialTaken from error
+    stored = await tx.fetch(
+        "SELECT * FROM identity_credentials WHERE person_id = ANY ($1) AND made_at = $2 AND id > $3 ORDER BY id",
+        [person_id for person_id, _, _, _ in given],
+        now,
+        newest,
+    )
+    await edge.publish_credentials(tx, keys, stored, await edge.sites(tx))
+    return [row["id"] for row in stored]
 
 
 async def revoke(core: Core, user: User, credential_id: int, reason: str) -> Record:
@@ -103,23 +117,26 @@ async def make_operator(core: Core, user: User, body: OperatorIn) -> int:
     """Let a person refund and close at lanes by a card and a PIN of their own."""
     pin_hash = await _pin_hash(body.pin)
     async with core.database.transaction(user.organisation_id) as tx:
-        await _active(tx, body.person_id)
-        keys = await core.vault.keys(tx)
-        uid = body.card_uid.upper()
-        operator = await Operator.create(
-            person_id=body.person_id,
-            card_sealed=keys.seal(uid, field=edge.CARD_FIELD),
-            card_index=keys.blind(uid, field=edge.CARD_FIELD),
-            pin_hash=pin_hash,
-            refund_limit_fen=body.refund_limit_fen,
-        )
-        await edge.publish_operators(tx, keys, [operator.id], await edge.sites(tx))
-        after = {"operator": operator.id, "refund_limit_fen": body.refund_limit_fen}
-        await record(
-            tx, at=core.clock.now(), actor=actor_of(user), action="identity.make_operator",
-            target=f"person:{body.person_id}", after=after,
-        )  # fmt: skip
-        return operator.id
+        return await add_operator(core, tx, body, pin_hash=pin_hash, actor=actor_of(user))
+
+
+async def add_operator(core: Core, tx: Transaction, body: OperatorIn, *, pin_hash: bytes, actor: str) -> int:
+    """The same inside the caller's transaction, the PIN hashed already."""
+    await _active(tx, body.person_id)
+    keys = await core.vault.keys(tx)
+    uid = body.card_uid.upper()
+    operator = await Operator.create(
+        person_id=body.person_id,
+        card_sealed=keys.seal(uid, field=edge.CARD_FIELD),
+        card_index=keys.blind(uid, field=edge.CARD_FIELD),
+        pin_hash=pin_hash,
+        refund_limit_fen=body.refund_limit_fen,
+    )
+    await edge.publish_operators(tx, keys, [operator.id], await edge.sites(tx))
+    after = {"operator": operator.id, "refund_limit_fen": body.refund_limit_fen}
+    target = f"person:{body.person_id}"
+    await record(tx, at=core.clock.now(), actor=actor, action="identity.make_operator", target=target, after=after)
+    return int(operator.id)
 
 
 async def set_age(core: Core, user: User, body: AgeIn) -> None:
@@ -164,9 +181,7 @@ async def _active(tx: Transaction, person_id: int) -> Record:
     return person
 
 
-async def _pin_hash(pin: str | None) -> bytes | None:
-    if pin is None:
-        return None
+async def _pin_hash(pin: str) -> bytes:
     return await asyncio.to_thread(hash_pin, pin, secrets.token_bytes(16))
 
 

@@ -52,7 +52,9 @@ async def publish_credentials(
         # A card given anew after it was revoked has both rows: the one in force is written last.
         ordered = sorted(opened, key=lambda pair: (pair[0]["revoked_at"] is None, pair[0]["id"]))
         rows = dict(_credential_row(key, row, value) for row, value in ordered)
-        versions[site] = await replicas.publish(tx, site, "credentials", [(name, 0, body) for name, body in rows.items()])
+        versions[site] = await replicas.publish(
+            tx, site, "credentials", [(name, 0, body) for name, body in rows.items()]
+        )
     return versions
 
 

@@ -22,3 +22,10 @@ class PersonLeft(Conflict):
 
     code = "person_left"
     title = "This person has left"
+
+
+class PhoneTaken(Conflict):
+    """A phone number names one person at a time."""
+
+    code = "phone_taken"
+    title = "This phone number belongs to somebody already"

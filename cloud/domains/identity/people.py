@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
+import asyncpg
 from asyncpg import Record
 
+from cloud.core.bulk import insert_rows
 from cloud.core.context import Core
 from cloud.core.crypto import OrganisationKeys
 from cloud.core.database import Transaction
@@ -15,7 +17,7 @@ from cloud.core.masking import mask_identity_number, mask_phone
 from cloud.core.rights import PERSONAL_READ
 from cloud.core.sessions import User
 from cloud.domains.identity import edge, queries
-from cloud.domains.identity.errors import PersonLeft
+from cloud.domains.identity.errors import NumberTaken, PersonLeft, PhoneTaken
 from cloud.domains.identity.events import PERSON_JOINED, PERSON_LEFT, PERSON_MOVED, record
 from cloud.domains.identity.schemas import PersonIn, PersonPatch
 from cloud.domains.identity.tables import Person
@@ -33,7 +35,13 @@ async def join(core: Core, tx: Transaction, *, actor: str, people: Sequence[Pers
     """Take people in, send them to every site, and say so. Answers their ids in order."""
     keys = await core.vault.keys(tx)
     now = core.clock.now()
-    ids = [(await _insert(keys, person, now)).id for person in people]
+    try:
+        await insert_rows(tx, "identity_people", _COLUMNS, [_values(keys, person, now) for person in people])
+    except asyncpg.UniqueViolationError as error:
+        raise PhoneTaken if error.constraint_name == "identity_people_phone" else NumberTaken from error
+    query = "SELECT number, id FROM identity_people WHERE organisation_id = $1 AND number = ANY ($2)"
+    known = {row["number"]: row["id"] for row in await tx.fetch(query, tx.organisation_id, [p.number for p in people])}
+    ids = [int(known[person.number]) for person in people]
     await edge.publish_people(tx, ids, await edge.sites(tx))
     homes = [[person_id, person.home_site_id] for person_id, person in zip(ids, people, strict=True)]
     await emit(tx, PERSON_JOINED, {"homes": homes}, at=now)
@@ -173,23 +181,37 @@ async def show(core: Core, user: User, person_id: int) -> tuple[Record, str | No
 _RECORDED_MOST = 20
 
 
-async def _insert(keys: OrganisationKeys, body: PersonIn, now: datetime) -> Person:
+_COLUMNS = {
+    "number": "text",
+    "name": "text",
+    "group_id": "bigint",
+    "home_site_id": "bigint",
+    "valid_from": "date",
+    "valid_until": "date",
+    "pin_over_fen": "bigint",
+    "day_pin_over_fen": "bigint",
+    "joined_at": "timestamptz",
+    "identity_number_sealed": "bytea",
+    "identity_number_index": "bytea",
+    "identity_number_masked": "text",
+    "phone_sealed": "bytea",
+    "phone_index": "bytea",
+    "phone_masked": "text",
+}
+
+
+def _values(keys: OrganisationKeys, body: PersonIn, now: datetime) -> tuple[Any, ...]:
     number = body.identity_number.upper() if body.identity_number else None
-    return await Person.create(
-        number=body.number,
-        name=body.name,
-        group_id=body.group_id,
-        home_site_id=body.home_site_id,
-        valid_from=body.valid_from or now.date(),
-        valid_until=body.valid_until,
-        pin_over_fen=body.pin_over_fen,
-        day_pin_over_fen=body.day_pin_over_fen,
-        joined_at=now,
-        identity_number_sealed=keys.seal(number, field=IDENTITY_NUMBER_FIELD) if number else None,
-        identity_number_index=keys.blind(number, field=IDENTITY_NUMBER_FIELD) if number else None,
-        identity_number_masked=mask_identity_number(number) if number else "",
-        **(_phone(keys, body.phone) if body.phone else {}),
-    )
+    made: dict[str, Any] = {
+        **body.model_dump(exclude={"phone", "identity_number"}),
+        "valid_from": body.valid_from or now.date(),
+        "joined_at": now,
+        "identity_number_sealed": keys.seal(number, field=IDENTITY_NUMBER_FIELD) if number else None,
+        "identity_number_index": keys.blind(number, field=IDENTITY_NUMBER_FIELD) if number else None,
+        "identity_number_masked": mask_identity_number(number) if number else "",
+        **(_phone(keys, body.phone) if body.phone else {"phone_sealed": None, "phone_index": None, "phone_masked": ""}),
+    }
+    return tuple(made[name] for name in _COLUMNS)
 
 
 def _phone(keys: OrganisationKeys, phone: str) -> dict[str, Any]:
@@ -218,5 +240,3 @@ async def _locked(tx: Transaction, person_id: int) -> Record:
 
 def _plain(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else value
-
-

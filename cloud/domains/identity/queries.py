@@ -30,8 +30,10 @@ async def page_of_people(
     where, arguments = ["p.id > $1"], [after_id]  # type: tuple[list[str], list[Any]]
     if search:
         arguments += ["%" + _literal(search) + "%", phone_index]
-        where.append(f"(p.number ILIKE ${len(arguments) - 1} OR p.name ILIKE ${len(arguments) - 1} "
-                     f"OR p.phone_index = ${len(arguments)})")
+        where.append(
+            f"(p.number ILIKE ${len(arguments) - 1} OR p.name ILIKE ${len(arguments) - 1} "
+            f"OR p.phone_index = ${len(arguments)})"
+        )
     for column, value in (("p.group_id", group_id), ("p.home_site_id", site_id), ("p.state", state)):
         if value is not None:
             arguments.append(value)

@@ -137,9 +137,7 @@ async def get_credentials(core: CoreDependency, user: Reader, person_id: PathId)
 
 
 @router.post("/people/{person_id}/credentials", status_code=201)
-async def post_credential(
-    core: CoreDependency, user: Manager, person_id: PathId, body: CredentialIn
-) -> CredentialOut:
+async def post_credential(core: CoreDependency, user: Manager, person_id: PathId, body: CredentialIn) -> CredentialOut:
     """Give a card, code or PIN. A static code's token is in this answer only."""
     row, token = await credentials.give(core, user, person_id, body)
     return _credential_out(row, (0, 0), token)
@@ -195,8 +193,10 @@ _DETAIL = ("identity_number_masked", "pin_over_fen", "day_pin_over_fen", "joined
 
 
 def _person(row: Record) -> PersonOut:
-    return PersonOut(**{name: row[name] for name in PersonOut.model_fields if name != "home_site_name"},
-                     home_site_name=row["home_site_name"] or "")
+    return PersonOut(
+        **{name: row[name] for name in PersonOut.model_fields if name != "home_site_name"},
+        home_site_name=row["home_site_name"] or "",
+    )
 
 
 async def _credential(tx: Transaction, row: Record) -> CredentialOut:

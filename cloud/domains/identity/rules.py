@@ -27,7 +27,7 @@ DEFAULT_AGES_S: dict[CredentialKind, int] = {
 
 
 def day_number(value: date | None) -> int:
-    """yyyymmdd of a day, 0 for none."""
+    """Yyyymmdd of a day, 0 for none."""
     return date_to_day(value) if value else 0
 
 

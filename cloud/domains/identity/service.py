@@ -9,10 +9,13 @@ from cloud.core.context import Core
 from cloud.core.database import Transaction
 from cloud.core.masking import mask_name
 from cloud.domains.identity import credentials, edge, people, queries
-from cloud.domains.identity.schemas import PersonIn
+from cloud.domains.identity.events import record
+from cloud.domains.identity.schemas import OperatorIn, PersonIn
+from cloud.domains.identity.tables import Group
 from protocols.payments.reference import CredentialKind
 
 NewPerson = PersonIn
+NewOperator = OperatorIn
 
 
 async def join(core: Core, tx: Transaction, *, actor: str, newcomers: Sequence[NewPerson]) -> list[int]:
@@ -25,6 +28,25 @@ async def give_credentials(
 ) -> list[int]:
     """Give (person, kind, value, PIN hash) and send them to every site; answers the credentials' ids."""
     return await credentials.give_many(core, tx, given)
+
+
+async def add_group(core: Core, tx: Transaction, *, actor: str, name_zh: str, name_en: str) -> int:
+    """Make a group; answers its id."""
+    group = await Group.create(name_zh=name_zh, name_en=name_en)
+    after = {"name_zh": name_zh}
+    target = f"group:{group.id}"
+    await record(tx, at=core.clock.now(), actor=actor, action="identity.make_group", target=target, after=after)
+    return int(group.id)
+
+
+async def add_operator(core: Core, tx: Transaction, operator: NewOperator, *, pin_hash: bytes, actor: str) -> int:
+    """Let a person refund and close at lanes; answers the operator's id."""
+    return await credentials.add_operator(core, tx, operator, pin_hash=pin_hash, actor=actor)
+
+
+async def hears_of_site(tx: Transaction, site_id: int) -> bool:
+    """Whether identity has begun to send people and credentials to a site."""
+    return site_id in await edge.sites(tx)
 
 
 async def names(tx: Transaction, person_ids: Iterable[int]) -> dict[int, str]:

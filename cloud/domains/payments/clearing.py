@@ -70,7 +70,7 @@ async def _start(core: Core, tx: Transaction, user: User, bucket_ids: list[int])
 
 async def _true_up(core: Core, tx: Transaction, bucket: Bucket) -> None:
     """Who paid from a worse bucket because another site held this one gets the two swapped first (rule 2)."""
-    order = await _order(tx)
+    order = await deduction_order(tx)
     rows = await tx.fetch(
         "SELECT owner FROM ledger_balances WHERE owner_kind = $1 AND bucket = $2 AND site = 0 AND balance > 0",
         int(Owner.PERSON),
@@ -83,7 +83,7 @@ async def _true_up(core: Core, tx: Transaction, bucket: Bucket) -> None:
         )
 
 
-async def _order(tx: Transaction) -> list[int]:
+async def deduction_order(tx: Transaction) -> list[int]:
     """Buckets as the first scene deducts them: its order of kinds, the earliest to expire first."""
     scene = await Scene.all().order_by("lane_kind", "canteen_id").first()
     kinds = list(scene.deduct_order) if scene else [2, 3, 4, 1, 5]

@@ -34,7 +34,9 @@ async def pay(core: Core, tx: Transaction, person_id: int) -> bool:
     if await tx.fetchrow(query, person_id) is None:
         return True
     held = await ledger.balances_of(tx, person_id)
-    kinds = {b["id"]: b["kind"] for b in await Bucket.filter(id__in=[each.bucket for each in held]).values("id", "kind")}
+    kinds = {
+        b["id"]: b["kind"] for b in await Bucket.filter(id__in=[each.bucket for each in held]).values("id", "kind")
+    }
     transfers = []
     for each in held:
         if each.available:

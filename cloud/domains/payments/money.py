@@ -21,6 +21,9 @@ from protocols.payments.facts import Share
 from protocols.values.instants import local_day, to_ms
 
 
+_POST_STEP = 1000
+
+
 class BucketClosed(Conflict):
     """A bucket that is being cleared takes nothing more."""
 
@@ -43,6 +46,20 @@ async def top_up(core: Core, user: User, body: TopUpIn, key: str) -> MovedOut:
         return await once(tx, scope=f"payments.top_up:{user.id}", key=key, request=body, answer=MovedOut, make=make)
 
 
+async def top_up_many(
+    core: Core, tx: Transaction, bucket_id: int, amounts: Sequence[tuple[int, int]], *, cause: str, memo: str = ""
+) -> None:
+    """Put money into many people's bucket, in bounded posts, once for `cause`."""
+    assert tx.organisation_id is not None
+    now, day = core.clock.now(), await business_day(core, tx, amounts[0][0])
+    source = cash_desk(tx.organisation_id, bucket_id)
+    for start in range(0, len(amounts), _POST_STEP):
+        part = amounts[start : start + _POST_STEP]
+        transfers = [Transfer(TransferKind.TOP_UP, source, available(p, bucket_id), amount) for p, amount in part]
+        await ledger.post(tx, transfers, cause=f"{cause}:{start}", business_day=day, now=now, memo=memo)
+    await size_leases(core, tx, [person for person, _ in amounts], day=day, now=now)
+
+
 async def withdraw(core: Core, user: User, body: WithdrawalIn, key: str) -> MovedOut:
     """Pay out what is available; where sites hold it, they are asked first and nothing is paid yet."""
     async with core.database.transaction(user.organisation_id) as tx:
@@ -52,9 +69,7 @@ async def withdraw(core: Core, user: User, body: WithdrawalIn, key: str) -> Move
                 raise NotFound("there is no such bucket")
             free = await _balance(tx, body.person_id, body.bucket_id)
             if free[0] < body.amount_fen <= free[1]:
-                asked = await ledger.recall(
-                    tx, body.person_id, body.amount_fen - free[0], buckets=[body.bucket_id]
-                )
+                asked = await ledger.recall(tx, body.person_id, body.amount_fen - free[0], buckets=[body.bucket_id])
                 return await _moved(core, tx, user, body, action="payments.ask_back", state="asked", asked_fen=asked)
             desk = cash_desk(user.organisation_id, body.bucket_id)
             source = available(body.person_id, body.bucket_id)
@@ -87,9 +102,7 @@ async def correct(core: Core, user: User, body: CorrectionIn, key: str) -> Moved
                 business_day=await business_day(core, tx, body.person_id), now=core.clock.now(), memo=body.reason,
             )  # fmt: skip
             asked, owed = (shrunk.asked, shrunk.receivable) if shrunk else (0, 0)
-            return await _moved(
-                core, tx, user, body, action="payments.correct", asked_fen=asked, receivable_fen=owed
-            )
+            return await _moved(core, tx, user, body, action="payments.correct", asked_fen=asked, receivable_fen=owed)
 
         return await once(tx, scope=f"payments.correct:{user.id}", key=key, request=body, answer=MovedOut, make=make)
 
@@ -98,8 +111,11 @@ async def refund(
     core: Core, tx: Transaction, *, person_id: int, stall_id: int, shares: Sequence[Share], cause: str
 ) -> None:
     """Give shares back from a stall to a person's buckets, once for `cause`; a cleared bucket's share follows the
-    clearing (rule 10)."""
-    closed = {row["id"] for row in await Bucket.filter(id__in=[s.bucket for s in shares]).exclude(state="open").values("id")}
+    clearing (rule 10).
+    """
+    closed = {
+        row["id"] for row in await Bucket.filter(id__in=[s.bucket for s in shares]).exclude(state="open").values("id")
+    }
     assert tx.organisation_id is not None
     transfers = [
         Transfer(

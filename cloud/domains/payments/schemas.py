@@ -58,6 +58,7 @@ class BucketPatch(Body):
 class BucketOut(BucketIn):
     """A bucket."""
 
+    model_config = ConfigDict(extra="ignore")
     id: int
     state: Literal["open", "clearing", "cleared"]
     period: str
@@ -76,6 +77,7 @@ class SubsidyRuleIn(Body):
 class SubsidyRuleOut(SubsidyRuleIn):
     """A subsidy rule."""
 
+    model_config = ConfigDict(extra="ignore")
     id: int
     stopped: bool
 
@@ -103,6 +105,7 @@ class ScenePatch(Body):
 class SceneOut(SceneIn):
     """A scene."""
 
+    model_config = ConfigDict(extra="ignore")
     id: int
 
 
@@ -143,6 +146,7 @@ class PriceRulePatch(Body):
 class PriceRuleOut(PriceRuleIn):
     """A price rule."""
 
+    model_config = ConfigDict(extra="ignore")
     id: int
     stopped: bool
 
@@ -174,5 +178,6 @@ class LimitRulePatch(Body):
 class LimitRuleOut(LimitRuleIn):
     """A limit rule."""
 
+    model_config = ConfigDict(extra="ignore")
     id: int
     stopped: bool

@@ -7,7 +7,7 @@ from asyncpg import Record
 
 from cloud.core.context import Core
 from cloud.core.database import Transaction
-from cloud.domains.payments import accounts_view, feeds, money, setup, subsidies
+from cloud.domains.payments import accounts_view, clearing, feeds, money, setup, subsidies
 from cloud.domains.payments.money_schemas import GrantOut
 from protocols.ledger.accounts import Transfer
 from protocols.payments.facts import Share
@@ -23,6 +23,11 @@ async def refund(
 async def bucket_names(tx: Transaction) -> dict[int, str]:
     """Names of all buckets by id."""
     return await accounts_view.bucket_names(tx)
+
+
+async def bucket_order(tx: Transaction, person_id: int, site_id: int) -> list[int]:  # noqa: ARG001 - one order for all
+    """Which of a person's buckets a visitor's lease takes first: as scenes deduct, the earliest to expire first."""
+    return await clearing.deduction_order(tx)
 
 
 def account_name(row: Record, side: str) -> str:
@@ -71,3 +76,10 @@ async def post_for_person(
 ) -> bool:
     """Post on a person's account once for `cause` and lease what the home lacks."""
     return await money.post_for_person(core, tx, person_id, transfers, cause=cause, memo=memo)
+
+
+async def top_up_many(
+    core: Core, tx: Transaction, bucket_id: int, amounts: Sequence[tuple[int, int]], *, cause: str, memo: str = ""
+) -> None:
+    """Put money into many people's bucket at once, once for `cause`, and lease what homes lack."""
+    await money.top_up_many(core, tx, bucket_id, amounts, cause=cause, memo=memo)

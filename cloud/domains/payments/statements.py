@@ -50,7 +50,8 @@ FROM ledger_transfers WHERE organisation_id = $1 AND device IS NOT NULL GROUP BY
 async def statement(core: Core, user: User, month: str) -> StatementOut:
     """The month whole. People: opening + movements = closing, and all movements = the balances kept. Stalls: what
     people paid by the journal beside what the ledger booked. Subsidies: grants beside lines. Gateways: what each
-    stream's entries add up to beside what was posted for them, since the beginning."""
+    stream's entries add up to beside what was posted for them, since the beginning.
+    """
     first, last = rules.month_days(month)
     organisation = user.organisation_id
     async with core.database.transaction(organisation) as tx:
@@ -68,8 +69,7 @@ async def statement(core: Core, user: User, month: str) -> StatementOut:
         )
         refunds_by_cloud = await _refunds_by_cloud(tx, organisation, first, last)
     taken = [
-        _total(row["id"], "", row["amount"], row["journal"] - refunds_by_cloud.get(row["id"], 0))
-        for row in stalls
+        _total(row["id"], "", row["amount"], row["journal"] - refunds_by_cloud.get(row["id"], 0)) for row in stalls
     ]
     granted = [_total(row["id"], row["name"], row["amount"], row["granted"]) for row in subsidies]
     differences = [each.difference_fen for each in (*taken, *granted, *gateways)]

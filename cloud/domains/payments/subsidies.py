@@ -64,7 +64,9 @@ async def run_rule(
             state=row["state"], blocked=row["blocked"], valid_until=row["valid_until"], starts_on=starts_on
         )
         if reason:
-            refused.append(GrantException.model_validate({"person_id": row["id"], "number": row["number"], "reason": reason}))
+            refused.append(
+                GrantException.model_validate({"person_id": row["id"], "number": row["number"], "reason": reason})
+            )
         else:
             meant.append(row["id"])
     had = await _granted(tx, source, meant)

@@ -43,9 +43,7 @@ class FileGrant:
     amount_fen: int
 
 
-async def grant_by_file(
-    core: Core, user: User, *, name: str, content: bytes, period: str, dry_run: bool
-) -> FileOut:
+async def grant_by_file(core: Core, user: User, *, name: str, content: bytes, period: str, dry_run: bool) -> FileOut:
     """Grant what a file says, once for its digest. A file with errors grants nothing. Raises Malformed, TooLarge."""
     if len(content) > BYTES_MOST:
         raise TooLarge(f"a file has at most {BYTES_MOST} bytes")
@@ -90,7 +88,9 @@ def read_table(content: bytes) -> list[list[str]]:
 
 def read_rows(table: Sequence[Sequence[str]]) -> tuple[list[FileGrant], list[FileError]]:
     """Rows that hold, and errors by row (numbered as a sheet numbers them). Raises Malformed without the columns."""
-    columns = {_COLUMNS[cell.lower()]: n for n, cell in enumerate(table[0] if table else ()) if cell.lower() in _COLUMNS}
+    columns = {
+        _COLUMNS[cell.lower()]: n for n, cell in enumerate(table[0] if table else ()) if cell.lower() in _COLUMNS
+    }
     if not {"number", "amount"} <= columns.keys():
         raise Malformed("the first row names the columns 工号 and 金额 (number and amount)")
     grants: list[FileGrant] = []
