@@ -46,8 +46,11 @@ class ReceiptPrinter:
         async with self._turn:
             try:
                 self._refuse_unless_ready(await self._ask(), detail="before")
-                await self._transport.write(data + status.ASK_WHEN_THROUGH, timeout_s=self._settings.print_timeout_s)
-                await self._wait_until_through()
+                if self._settings.confirms:
+                    data += status.ASK_WHEN_THROUGH
+                await self._transport.write(data, timeout_s=self._settings.print_timeout_s)
+                if self._settings.confirms:
+                    await self._wait_until_through()
                 self._refuse_unless_ready(await self._ask(), detail="after")
             except (TransportUnavailable, ProtocolError) as error:
                 raise await self._given_up(error) from error
@@ -71,8 +74,15 @@ class ReceiptPrinter:
 
     async def _wait_until_through(self) -> None:
         """Return when the printer told it is through; Refused when it stopped in the middle for want of paper."""
+        deadline_s = self._context.monotonic_s() + self._settings.print_timeout_s
         try:
-            await self._transport.read(timeout_s=self._settings.print_timeout_s)
+            while True:
+                left_s = deadline_s - self._context.monotonic_s()
+                if left_s <= 0:
+                    raise TransportTimeout(f"not through in {self._settings.print_timeout_s:g} s")
+                answer = await self._transport.read(timeout_s=left_s)
+                if any(status.tells_through(byte) for byte in answer):
+                    return
         except TransportTimeout:
             self._refuse_unless_ready(await self._ask(), detail="after")
             raise

@@ -15,3 +15,5 @@ class ReceiptPrinterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=
     """Longest wait for one status byte."""
     print_timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
     """Longest time from the first byte of a receipt until the printer tells that it is through."""
+    confirms: bool = True
+    """Whether the printer answers GS r 1 once all is printed; off for models that do not know it."""

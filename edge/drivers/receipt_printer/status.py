@@ -9,6 +9,7 @@ ASK_WHEN_THROUGH = b"\x1dr\x01"
 """GS r 1: answered only when all before it has been printed."""
 
 _FIXED_MASK, _FIXED = 0b1001_0011, 0b0001_0010
+_THROUGH_MASK = 0b1001_0000
 _OFFLINE = 0b1000
 _COVER_OPEN, _PAPER_STOP, _ERROR = 0b100, 0b10_0000, 0b100_0000
 _PAPER_LOW, _PAPER_OUT = 0b1100, 0b110_0000
@@ -19,6 +20,11 @@ def check_fixed_bits(answer: int) -> int:
     if answer & _FIXED_MASK != _FIXED:
         raise ProtocolError("not a status byte", bytes((answer,)))
     return answer
+
+
+def tells_through(answer: int) -> bool:
+    """Whether a byte answers GS r 1 (bits 4 and 7 are 0), not an earlier real-time question (bit 4 is 1)."""
+    return not answer & _THROUGH_MASK
 
 
 def parse(*, printer: int, offline: int, paper: int) -> PrinterStatus:

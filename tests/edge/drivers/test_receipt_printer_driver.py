@@ -120,6 +120,31 @@ async def test_a_device_that_answers_nonsense_is_a_protocol_error_with_its_bytes
     await printer.close()
 
 
+@pytest.mark.parametrize("faults", ["duplicate=1", "noise=0.3", "duplicate=0.5,noise=0.2"])
+async def test_faults_on_the_wire_end_as_printed_or_in_an_error_of_the_driver(faults: str) -> None:
+    async with running("receipt_printer", faults=faults) as device:
+        printer = printer_at(device.address)
+        taken = 0
+        for _ in range(10):
+            try:
+                await printer.print_receipt(RECEIPT)
+            except (Unavailable, Refused, ProtocolError):
+                continue
+            taken += 1
+        assert (await device.act({"receipts": 0}))["printed"] >= taken
+        assert taken > 0
+        await printer.close()
+
+
+async def test_a_model_that_never_confirms_is_asked_only_for_its_status() -> None:
+    async with running("receipt_printer") as device:
+        printer = printer_at(device.address, confirms=False)
+        await printer.print_receipt(RECEIPT)
+        await printer.status()
+        assert (await device.act({"receipts": 0}))["printed"] == 1
+        await printer.close()
+
+
 async def test_two_receipts_at_once_are_printed_one_after_the_other() -> None:
     async with running("receipt_printer") as device:
         printer = printer_at(device.address)
