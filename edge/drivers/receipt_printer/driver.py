@@ -74,18 +74,19 @@ class ReceiptPrinter:
 
     async def _wait_until_through(self) -> None:
         """Return when the printer told it is through; Refused when it stopped in the middle for want of paper."""
-        deadline_s = self._context.monotonic_s() + self._settings.print_timeout_s
         try:
-            while True:
-                left_s = deadline_s - self._context.monotonic_s()
-                if left_s <= 0:
-                    raise TransportTimeout(f"not through in {self._settings.print_timeout_s:g} s")
-                answer = await self._transport.read(timeout_s=left_s)
-                if any(status.tells_through(byte) for byte in answer):
-                    return
+            await self._through()
         except TransportTimeout:
             self._refuse_unless_ready(await self._ask(), detail="after")
             raise
+
+    async def _through(self) -> None:
+        deadline_s = self._context.monotonic_s() + self._settings.print_timeout_s
+        while (left_s := deadline_s - self._context.monotonic_s()) > 0:
+            answer = await self._transport.read(timeout_s=left_s)
+            if any(status.tells_through(byte) for byte in answer):
+                return
+        raise TransportTimeout(f"not through in {self._settings.print_timeout_s:g} s")
 
     async def _drain(self) -> None:
         try:
