@@ -1,7 +1,7 @@
 """Limits of times and fen per person, meal, day and month (rule 3). Counters live with the site's leases.
 
 Counters share one table at the edge, keyed (person, rule, key): a LimitRule under its own id, a bucket's limits under
-minus the bucket's id, the meals of a person under 0.
+minus the bucket's id, the meals of a person under 0, the entries through buffet gates under `GATE`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +12,7 @@ from protocols.payments.reference import LimitPer, LimitRule
 from protocols.payments.refusals import Reason, Refusal
 
 MEALS = 0
+GATE = -(2**52)
 
 
 class Use(Protocol):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from protocols.payments.facts import Share
 from protocols.payments.limits import (
+    GATE,
     MEALS,
     Counted,
     Diner,
@@ -27,6 +28,7 @@ from protocols.payments.reference import (
     Credential,
     CredentialAge,
     CredentialKind,
+    LaneKind,
     LimitRule,
     MealPeriod,
     Person,
@@ -123,6 +125,9 @@ def plan_payment(rules: RuleBook, rights: Rights, payment: Payment) -> Plan | Ne
     )
     if isinstance(held, Refusal):
         return held
+    stop: Refusal | NeedPin | None = _at_gate(rules, rights, payment) if payment.lane_kind == LaneKind.GATE else None
+    if stop is not None:
+        return stop
     price = _price(rules, rights, payment, diner, full_price=held.full_price)
     stop = _how_much(rules, rights, scene, payment, price.amount_fen) or check_limits(
         held.rules, rights, person=diner.person, moments=payment.moments, amount_fen=price.amount_fen
@@ -151,6 +156,22 @@ def _how_old(rules: RuleBook, scene: Scene, payment: Payment) -> Refusal | None:
     most_s = rules.ages.get(payment.credential.kind, 0)
     if most_s and payment.replica_age_s > most_s:
         return Refusal(Reason.CREDENTIAL_STALE)
+    return None
+
+
+def _at_gate(rules: RuleBook, rights: Rights, payment: Payment) -> Refusal | None:
+    """A buffet needs a price for this diner and meal, and lets each in once a meal (SET-05)."""
+    person = payment.person
+    for moment in payment.moments:
+        if not moment.period and rules.periods:
+            return Refusal(Reason.OUT_OF_PERIOD)
+        price = rules.prices.price_class(
+            group=person.group, lane_kind=payment.lane_kind, canteen=payment.canteen, period=moment.period
+        )
+        if price.fixed_fen < 0:
+            return Refusal(Reason.PRICE_MISSING)
+        if rights.used(person.id, GATE, moment.meal_key).times:
+            return Refusal(Reason.ENTERED)
     return None
 
 
@@ -219,6 +240,8 @@ def _pay(
     if paid.by_pass_fen:
         price = _covered(price, paid.by_pass_fen)
     counters = [Counted(MEALS, moment.meal_key, 1, price.amount_fen)]
+    if payment.lane_kind == LaneKind.GATE:
+        counters.append(Counted(GATE, moment.meal_key, 1, price.amount_fen))
     counters += [Counted(rule.id, limit_key(rule.per, moment), 1, price.amount_fen) for rule in limits]
     counters += counted(paid.shares, rules.buckets, moment)
     return Plan(price, paid.shares, tuple(Share(rule.id, 1) for rule in limits), tuple(counters))

@@ -17,12 +17,13 @@ class RefundRefused(RuleViolation):
 
 
 class Back(NamedTuple):
-    """What goes back: fen, shares by bucket, limit uses when the whole settlement is undone."""
+    """What goes back: fen, shares by bucket, limit uses when the `whole` settlement is undone."""
 
     amount_fen: int
     shares: tuple[Share, ...]
     uses: tuple[Share, ...]
     refund_no: int
+    whole: bool
 
 
 def line_paid_fen(settlement: Settlement) -> list[int]:
@@ -57,7 +58,7 @@ def plan_refund(
         paid = line_paid_fen(settlement)
         amount_fen = sum(paid[item] for item in chosen)
     shares = _shares(settlement.shares, before, amount_fen, passes, whole=whole)
-    return Back(amount_fen, shares, settlement.uses if whole else (), len(before) + 1)
+    return Back(amount_fen, shares, settlement.uses if whole else (), len(before) + 1, whole)
 
 
 def _items(lines: Sequence[Line], items: tuple[int, ...], gone: set[int]) -> tuple[int, ...]:

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     PLATE_PAID = "plate_paid"
     GATE_CLOSED = "gate_closed"
     TROUBLE = "trouble"
+    ENTERED = "entered"
 
 
 class Refusal(NamedTuple):
@@ -114,4 +115,5 @@ TEXTS: dict[str, tuple[str, str]] = {
         "本机有故障，没有扣款，请到其他台",
         "This lane has a fault, nothing was charged, use another lane",
     ),
+    Reason.ENTERED: ("本餐已入场，没有扣款", "You entered for this meal already, nothing was charged"),
 }

@@ -12,6 +12,7 @@ from edge.stations.canteen.closing import Closed, Totals
 from edge.stations.canteen.history import Sale
 from edge.stations.canteen.identify import Payer, Presented
 from edge.stations.canteen.lanes.events import Acted
+from edge.stations.canteen.pos_shell import PosShell
 from edge.stations.canteen.refunds import RefundAsked, RefundDenied, Why
 from edge.stations.canteen.shell import LaneShell
 from edge.stations.canteen.texts import denial
@@ -46,13 +47,18 @@ class Acts:
             "closing": self._closing,
             "close_day": self._close_day,
             "wash": self._wash,
+            "menu": self._menu,
+            "amount": self._amount,
+            "dishes": self._dishes,
         }
 
     async def handle(self, act: Act) -> Answer:
         """The kiosk's handler of the lane."""
         operators = self._desk.operators
         if act.name == "closed":
-            operators.sign_out(act.lane, act.connection)
+            if operators.signed_in(act.lane, act.connection) is not None:
+                operators.sign_out(act.lane, act.connection)
+                self._show_operator("")
             return {}
         if act.side == "diner":
             return await self._shell.act(act)
@@ -87,22 +93,39 @@ class Acts:
         return {}
 
     async def _sign(self, act: Act) -> Answer:
+        """In by name and PIN, by a card tapped now, or by a card's number and PIN; or out."""
         operators = self._desk.operators
-        found: Operator | Refusal | None
         if act.name == "sign_out":
             operators.sign_out(act.lane, act.connection)
+            self._show_operator("")
             return {"signed_in": ""}
-        if act.name == "sign_in":
-            number, pin = int(act.fields.get("operator", 0)), str(act.fields.get("pin", ""))[:12]
-            found = await operators.by_pin(act.lane, act.connection, number, pin)
-        else:
-            tapped = await self._tap()
-            if tapped is None:
-                return denial("no_tap")
-            found = operators.by_card(act.lane, act.connection, tapped.text) if tapped.kind == "card" else None
+        found = await (self._by_tap(act) if act.name == "sign_in_card" else self._by_pin(act))
+        if isinstance(found, dict):
+            return found
         if isinstance(found, Refusal):
             return denial(str(found.reason))
-        return {"signed_in": found.shown_name} if found else denial("sign_in_wrong")
+        if found is None:
+            return denial("sign_in_wrong")
+        self._show_operator(found.shown_name)
+        return {"signed_in": found.shown_name}
+
+    async def _by_pin(self, act: Act) -> Operator | Refusal | None:
+        operators, pin = self._desk.operators, str(act.fields.get("pin", ""))[:12]
+        card = str(act.fields.get("card", ""))
+        number = operators.number_of_card(card) if card else int(act.fields.get("operator", 0))
+        return await operators.by_pin(act.lane, act.connection, number, pin)
+
+    async def _by_tap(self, act: Act) -> Operator | Answer | None:
+        tapped = await self._tap()
+        if tapped is None:
+            return denial("no_tap")
+        if tapped.kind != "card":
+            return None
+        return self._desk.operators.by_card(act.lane, act.connection, tapped.text)
+
+    def _show_operator(self, name: str) -> None:
+        self._shell.operator_name = name
+        self._shell.show()
 
     async def _recent(self, _act: Act, _operator: Operator) -> Answer:
         sales = await asyncio.to_thread(self._desk.history.recent, self._shell.lane)
@@ -211,6 +234,30 @@ class Acts:
             lambda tx: tx.execute("UPDATE canteen_washes SET at_ms = ?", (now_ms,)) and None
         )
         return {"cleared": self._desk.plates.wash()}
+
+    async def _menu(self, _act: Act, _operator: Operator) -> Answer:
+        shell = self._shell
+        return {"dishes": shell.menu()} if isinstance(shell, PosShell) else denial("unknown_act")
+
+    async def _amount(self, act: Act, operator: Operator) -> Answer:
+        """The operator keyed an amount."""
+        shell = self._shell
+        if not isinstance(shell, PosShell):
+            return denial("unknown_act")
+        if shell.state.till.busy:
+            return denial("busy")
+        shell.order_amount(int(act.fields["amount_fen"]), operator.id)
+        return {}
+
+    async def _dishes(self, act: Act, operator: Operator) -> Answer:
+        """The operator picked dishes."""
+        shell = self._shell
+        if not isinstance(shell, PosShell):
+            return denial("unknown_act")
+        if shell.state.till.busy:
+            return denial("busy")
+        shell.order_dishes(act.fields["items"], operator.id)
+        return {}
 
     async def _tap(self) -> Presented | None:
         """The next card or code at this lane, not for payment; None when none comes in time."""

@@ -12,6 +12,7 @@ from edge.stations.canteen.catalogue import Catalogue
 from edge.stations.canteen.identify import Payer
 from edge.stations.canteen.plates import PaidPlates
 from edge.stations.canteen.receipts import Receipt, ReceiptNumbers, make_receipt
+from edge.stations.canteen.trays import Trays
 from edge.store.connection import Reader
 from edge.store.transaction import Transaction
 from edge.sync.link import Link
@@ -80,6 +81,7 @@ class Checkout:
         link: Link,
         reader: Reader,
         plates: PaidPlates,
+        trays: Trays,
     ) -> None:
         self._site = site
         self._catalogue = catalogue
@@ -87,6 +89,7 @@ class Checkout:
         self._leases = leases
         self._link = link
         self._plates = plates
+        self._trays = trays
         self._numbers = ReceiptNumbers(reader)
 
     def unit(self, asked: Asked, tx: Transaction, *, last_try: bool = True) -> Receipt | NeedPin | Refusal | Short:
@@ -200,6 +203,7 @@ class Checkout:
         if asked.session:
             tx.execute("DELETE FROM canteen_trays WHERE session = ?", (asked.session,))
             tx.execute("DELETE FROM canteen_picks WHERE session = ?", (asked.session,))
+            self._trays.settled(asked.session, tx)
         identity = self._journal.identity
         return make_receipt(sale, lane, EntryId(identity.device, identity.epoch, made.seq), made.head, made.business_ms)
 

@@ -18,6 +18,7 @@ from edge.stations.canteen.plates import PaidPlates
 from edge.stations.canteen.printing import Names, receipt_document
 from edge.stations.canteen.receipts import Receipt
 from edge.stations.canteen.refunds import Refunds
+from edge.stations.canteen.trays import Trays
 from edge.stations.site import Site
 from protocols.canteen.reference import Lane
 from protocols.payments.facts import Share
@@ -38,6 +39,7 @@ class Desk:
     history: History
     operators: Operators
     plates: PaidPlates
+    trays: Trays
     first_seq: int  # of this boot
     alerts: dict[str, str] = field(default_factory=dict)
 

@@ -65,11 +65,14 @@ class Operators:
 
     def by_card(self, lane: str, connection: int, uid: str) -> Operator | None:
         """Sign in by card; None where the card is no operator's."""
+        operator = self._find(self.number_of_card(uid))
+        return self._sign(lane, connection, operator) if operator else None
+
+    def number_of_card(self, uid: str) -> int:
+        """Whose card it is; 0 for nobody's."""
         key = card_key(self._site_key(), uid)
-        for operator in self.names():
-            if operator.card and operator.card in (key, key.removeprefix("card:")):
-                return self._sign(lane, connection, operator)
-        return None
+        known = (key, key.removeprefix("card:"))
+        return next((one.id for one in self.names() if one.card and one.card in known), 0)
 
     def sign_out(self, lane: str, connection: int) -> None:
         """The page was closed, or the operator left."""

@@ -6,11 +6,9 @@ from typing import Any, Final
 
 from edge.drivers.base import AnyDriver, InventoryRound, Link, TagReader
 from edge.stations.canteen.desk import Desk
-from edge.stations.canteen.identify import Payer
 from edge.stations.canteen.lanes import plate
-from edge.stations.canteen.lanes.events import Sound
 from edge.stations.canteen.lanes.field import Field, FieldRules, Heard
-from edge.stations.canteen.lanes.plate import LookUp, PlateLane, Price, Priced, PricedSet, RoundHeard
+from edge.stations.canteen.lanes.plate import PlateLane, Price, Priced, PricedSet, RoundHeard
 from edge.stations.canteen.lanes.till import Till
 from edge.stations.canteen.shell import LaneShell
 from protocols.canteen.reference import Lane
@@ -39,12 +37,9 @@ class PlateShell(LaneShell):
         return [self._pump(driver) for driver in self.devices.values() if isinstance(driver, TagReader)]
 
     def perform(self, effect: Any) -> Any:
-        """Price a set of plates, or show somebody's balances."""
-        match effect:
-            case Price():
-                return PricedSet(self.desk.monotonic_ms(), self.price(effect.uids))
-            case LookUp():
-                self.look_up(effect.presented)
+        """Price a set of plates."""
+        if isinstance(effect, Price):
+            return PricedSet(self.desk.monotonic_ms(), self.price(effect.uids))
         return None
 
     def price(self, uids: frozenset[str]) -> Priced:
@@ -104,14 +99,6 @@ class PlateShell(LaneShell):
         return [{"plate": uid[-6:], "word": word} for uid, word in unknown] + [
             {"plate": uid[-6:], "word": "price_missing"} for uid in sorted(priced.priceless)
         ]
-
-    def look_up(self, presented: Any) -> None:
-        """Show what is left for the owner of a card, no payment being asked."""
-        known = self.desk.identifier.at_once(presented)
-        if isinstance(known, Payer):
-            self.show_balances(known.person)
-        else:
-            self._perform(Sound("refused"))
 
     async def _pump(self, driver: TagReader) -> None:
         async with aclosing(driver.rounds()) as rounds:

@@ -55,5 +55,5 @@ class PaidPlates:
         return count
 
     def _forget_old(self, at_ms: int) -> None:
-        for uid in [uid for uid, seen_ms in self._seen.items() if at_ms - seen_ms >= self._hold_ms]:
+        for uid in [uid for uid, seen_ms in list(self._seen.items()) if at_ms - seen_ms >= self._hold_ms]:
             self._seen.pop(uid, None)

@@ -16,9 +16,10 @@ from protocols.journal.codec import decode_entry
 from protocols.journal.kinds import Kind
 from protocols.payments import facts
 from protocols.payments.facts import Refund, Settlement
-from protocols.payments.limits import MEALS, limit_key
+from protocols.payments.limits import GATE, MEALS, limit_key
 from protocols.payments.periods import Moment
 from protocols.payments.plan import RuleBook
+from protocols.payments.reference import LaneKind
 from protocols.payments.refunds import Back, RefundRefused, plan_refund
 from protocols.payments.split import counted
 from protocols.values.ids import EntryId
@@ -140,8 +141,10 @@ class Refunds:
     def _uncount(self, sale: Settlement, back: Back, rules: RuleBook, tx: Transaction) -> None:
         """Take back the counters of the meal: fen always, times only with the whole."""
         moment = Moment(sale.period, sale.business_day)
-        whole = 1 if back.uses or sale.amount_fen == back.amount_fen else 0
-        taken = [(MEALS, moment.meal_key, whole, back.amount_fen)]
+        whole = int(back.whole)
+        lane = self._catalogue.replica.get("lanes", str(sale.lane), self._journal.business_ms)
+        names = (MEALS, GATE) if lane is not None and lane.kind == LaneKind.GATE else (MEALS,)
+        taken = [(name, moment.meal_key, whole, back.amount_fen) for name in names]
         known = {rule.id: rule for rule in self._catalogue.replica.rows("limit_rules", self._journal.business_ms)}
         limits = [known[use.bucket] for use in sale.uses if use.bucket in known]
         taken += [(rule.id, limit_key(rule.per, moment), whole, back.amount_fen) for rule in limits]

@@ -21,6 +21,7 @@ class Shown(Protocol):
     last_charge: Sale | None
     printing: PrintQueue | None
     changes: int
+    operator_name: str
     sound: dict[str, Any] | None
     balances_of: tuple[int, int] | None
 
@@ -69,6 +70,7 @@ def operator_state(shown: Shown, diner: dict[str, Any]) -> dict[str, Any]:
     return {
         **diner,
         "changes": shown.changes,
+        "operator": shown.operator_name,
         "waiting_for_tap": shown.taps_wanted,
         "printer": {"waiting": printing.waiting, "trouble": printing.trouble} if printing else None,
         "alerts": dict(shown.desk.alerts),

@@ -20,6 +20,7 @@ from edge.stations.canteen.printing import PrintQueue
 from edge.stations.canteen.receipts import Receipt
 from edge.store.errors import StoreError, StoreFull
 from protocols.canteen.reference import Lane
+from protocols.payments.facts import Line
 from protocols.payments.plan import NeedPin
 from protocols.payments.reference import Credential
 from protocols.payments.refusals import Reason, Refusal
@@ -65,6 +66,7 @@ class LaneShell:
         self.last_charge = desk.history.unshown(lane, before_seq=desk.first_seq, now_ms=desk.now_ms())
         self.printing = next((PrintQueue(one) for one in devices.values() if isinstance(one, Printer)), None)
         self.changes = 0
+        self.operator_name = ""
         self.sound: dict[str, Any] | None = None
         self.balances_of: tuple[int, int] | None = None
         self._published: dict[str, Any] = {}
@@ -182,8 +184,9 @@ class LaneShell:
             case lane_events.Pay():
                 return self._pay(effect)
             case lane_events.Sound():
-                number = self.sound["n"] + 1 if self.sound else 1
-                self.sound = {"n": number, "name": effect.name}
+                self._play(effect.name)
+            case lane_events.LookUp():
+                self._look_up(effect.presented)
             case _:
                 return self.perform(effect)
         return None
@@ -193,13 +196,24 @@ class LaneShell:
         if isinstance(known, Refusal):
             asked = self.asked(lane_events.Pay(effect.attempt, _NOBODY, (), self.total_fen()))
             write = partial(self.desk.checkout.write_refusal, asked, known)
-            self.spawn(self._keep(write))
+            self.spawn(self.keep(write))
         return known
 
-    async def _keep(self, unit: Callable[[Any], Any]) -> None:
+    def _look_up(self, presented: Presented) -> None:
+        """Show what is left for the owner of a card, no payment being asked."""
+        known = self.desk.identifier.at_once(presented)
+        if isinstance(known, Payer):
+            self.balances_of = (known.person, self.desk.monotonic_ms() + _BALANCES_MS)
+        else:
+            self._play("refused")
+
+    def _play(self, name: str) -> None:
+        self.sound = {"n": self.sound["n"] + 1 if self.sound else 1, "name": name}
+
+    async def keep(self, unit: Callable[[Any], Any], *, in_hand: bool = False) -> None:
         """Write something nobody waits for; a full store is told by the next payment."""
         try:
-            await self.desk.site.writer.submit(unit)
+            await self.desk.site.writer.submit(unit, in_hand=in_hand)
         except StoreError as error:
             _log.warning("lane %s: not kept: %s", self.lane.code, error)
 
@@ -295,10 +309,6 @@ class LaneShell:
                     case Scan():
                         self.present(Presented("code", item.text))
 
-    def show_balances(self, person: int) -> None:
-        """Show what is left here for a person, for some seconds."""
-        self.balances_of = (person, self.desk.monotonic_ms() + _BALANCES_MS)
-
     def link(self, driver: AnyDriver, item: Link, *, needed: bool = True) -> None:
         """A device went away or came back."""
         if item.up:
@@ -318,6 +328,18 @@ class LaneShell:
             self.desk.kiosk.publish(self.lane.code, {**state, "clock_ms": clock_ms})
             told = {**screen.operator_state(self, state), "clock_ms": clock_ms}
             self.desk.kiosk.publish(self.lane.code, told, side="operator")
+
+    def line(self, line: Line) -> dict[str, Any]:
+        """A line of a bill for the screen."""
+        named = self.desk.dish_name(line.dish) if line.dish else {"zh": self.lane.name_zh, "en": self.lane.name_en}
+        return {
+            **named,
+            "quantity": line.quantity,
+            "weight_g": line.weight_g,
+            "amount_fen": line.amount_fen,
+            "plate": line.plate[-6:],
+            "state": "",
+        }
 
     @property
     def taps_wanted(self) -> bool:

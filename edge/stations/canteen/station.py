@@ -17,15 +17,19 @@ from edge.stations.canteen.catalogue import Catalogue
 from edge.stations.canteen.checkout import Checkout
 from edge.stations.canteen.closing import Closing
 from edge.stations.canteen.desk import Desk
+from edge.stations.canteen.gate_shell import GateShell
 from edge.stations.canteen.history import History
 from edge.stations.canteen.identify import Identifier
 from edge.stations.canteen.operators import Operators
 from edge.stations.canteen.plate_shell import PlateShell
 from edge.stations.canteen.plates import PaidPlates
+from edge.stations.canteen.pos_shell import PosShell
 from edge.stations.canteen.refunds import Refunds
 from edge.stations.canteen.shell import KINDS, LaneShell
 from edge.stations.canteen.tables import CANTEEN_SCHEMA
 from edge.stations.canteen.texts import denial
+from edge.stations.canteen.trays import Trays
+from edge.stations.canteen.weigh_shell import WeighShell
 from edge.stations.site import LaneSettings, Site
 from edge.transports.base import Transport
 from edge.transports.opening import open_transport
@@ -34,6 +38,9 @@ from protocols.canteen.reference import Lane
 SCHEMA: Final = CANTEEN_SCHEMA
 SHELLS: Final[Mapping[str, Callable[[Desk, Lane, Mapping[str, AnyDriver], str], LaneShell]]] = {
     "plate": PlateShell,
+    "weigh": WeighShell,
+    "pos": PosShell,
+    "gate": GateShell,
 }
 _LOOK_EVERY_S: Final = 1.0
 
@@ -192,6 +199,7 @@ def build_desk(site: Site, kiosk: Kiosk) -> Desk:
     """The services all lanes share."""
     catalogue = Catalogue(site.replica, zone=site.zone)
     plates = PaidPlates()
+    trays = Trays(site.reader, site.journal, now_ms=site.time.now_ms())
     now = site.journal.now
     identity = site.identity
     identifier = Identifier(
@@ -210,6 +218,7 @@ def build_desk(site: Site, kiosk: Kiosk) -> Desk:
             link=site.link,
             reader=site.reader,
             plates=plates,
+            trays=trays,
         ),
         refunds=Refunds(catalogue=catalogue, journal=site.journal, leases=site.leases, plates=plates),
         cash=Cash(catalogue=catalogue, journal=site.journal, leases=site.leases),
@@ -217,5 +226,6 @@ def build_desk(site: Site, kiosk: Kiosk) -> Desk:
         history=History(site.reader),
         operators=Operators(catalogue, identifier, now=now, site_key=lambda: identity.site_key),
         plates=plates,
+        trays=trays,
         first_seq=site.journal.head_seq,
     )

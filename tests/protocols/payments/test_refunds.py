@@ -27,15 +27,15 @@ def written(back: Back, items: tuple[int, ...]) -> Refund:
 
 
 def test_rule_10_the_whole_goes_back_in_reverse_with_its_uses() -> None:
-    assert plan_refund(SALE, [], ()) == Back(900, (Share(10, 400), Share(20, 500)), (Share(50, 1),), 1)
+    assert plan_refund(SALE, [], ()) == Back(900, (Share(10, 400), Share(20, 500)), (Share(50, 1),), 1, whole=True)
 
 
 def test_rule_10_by_item_what_was_paid_for_it_goes_back() -> None:
     assert line_paid_fen(SALE) == [540, 270, 90]
     first = plan_refund(SALE, [], (0,))
-    assert first == Back(540, (Share(10, 400), Share(20, 140)), (), 1)
+    assert first == Back(540, (Share(10, 400), Share(20, 140)), (), 1, whole=False)
     rest = plan_refund(SALE, [written(first, (0,))], ())
-    assert rest == Back(360, (Share(20, 360),), (Share(50, 1),), 2)
+    assert rest == Back(360, (Share(20, 360),), (Share(50, 1),), 2, whole=True)
 
 
 @pytest.mark.parametrize(

@@ -104,4 +104,11 @@ class Sound:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """A card and nothing to pay: show what is left for its owner."""
+
+    presented: Presented
+
+
 Effect = Any

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from edge.stations.canteen.identify import Presented
 from edge.stations.canteen.lanes import till as tills
-from edge.stations.canteen.lanes.events import Acted, Answered, DeviceLink, Effect, Known, Shown, Sound, Tick
+from edge.stations.canteen.lanes.events import Acted, Answered, DeviceLink, Effect, Known, LookUp, Shown, Sound, Tick
 from edge.stations.canteen.lanes.field import Field, Heard, View
 from edge.stations.canteen.lanes.till import Bill, Till
 from protocols.payments.facts import Line
@@ -56,13 +56,6 @@ class Price:
     """Look these plates up; answered by PricedSet."""
 
     uids: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class LookUp:
-    """A card with nothing on the reader: show what is left for its owner."""
-
-    presented: Presented
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ class Bill:
     operator: int = 0
 
 
+NO_BILL: Final = Bill()
+
+
 @dataclass(frozen=True, slots=True)
 class Till:
     """`stage`: "open", "identifying", "paying", "pin", "paid", "refused". `until_ms` ends what is shown or waited for.
@@ -36,7 +39,7 @@ class Till:
     count: int = 0
     stage: str = "open"
     attempt: str = ""
-    bill: Bill = Bill()
+    bill: Bill = NO_BILL
     payer: Payer | None = None
     receipt: Receipt | None = None
     refusal: Refusal | None = None
@@ -65,6 +68,12 @@ def begin(till: Till, bill: Bill, presented: Presented, at_ms: int) -> Stepped:
         until_ms=at_ms + ANSWER_MS,
     )
     return started, [Identify(attempt, presented)]
+
+
+def pay(till: Till, bill: Bill, payer: Payer, attempt: str, at_ms: int) -> Stepped:
+    """Somebody known already pays; `attempt` is the caller's own name for it."""
+    started = Till(till.prefix, till.count, "identifying", attempt, bill, until_ms=at_ms + ANSWER_MS)
+    return known(started, Known(at_ms, attempt, payer))
 
 
 def known(till: Till, event: Known) -> Stepped:
