@@ -20,12 +20,12 @@ LINE_COLUMNS: Final = (
     "device", "epoch", "branch", "seq", "part", "cause", "memo",
 )  # fmt: skip
 
-_KEYS: Final = "unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::integer[])"
-_LOAD: Final = f"""
-SELECT b.owner_kind, b.owner, b.bucket, b.site, b.epoch, b.balance
-FROM {_KEYS} AS k (owner_kind, owner, bucket, site, epoch)
+_LOAD: Final = """
+SELECT k.n, b.balance
+FROM unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::integer[])
+    WITH ORDINALITY AS k (owner_kind, owner, bucket, site, epoch, n)
 JOIN ledger_balances AS b USING (owner_kind, owner, bucket, site, epoch)
-"""  # noqa: S608 - made of constants
+"""
 _LOAD_LOCKED: Final = f"{_LOAD} ORDER BY b.owner_kind, b.owner, b.bucket, b.site, b.epoch FOR UPDATE OF b"
 _UPDATE: Final = """
 UPDATE ledger_balances AS b SET balance = b.balance + k.delta
@@ -86,7 +86,7 @@ async def load_balances(tx: Transaction, accounts: Iterable[Account], *, locked:
     if not keys:
         return {}
     rows = await tx.connection.fetch(_LOAD_LOCKED if locked else _LOAD, *_columns(keys))
-    return {Account(*row[:5]): row[5] for row in (tuple(record) for record in rows)}
+    return {keys[number - 1]: balance for number, balance in rows}
 
 
 async def move_balances(tx: Transaction, held: dict[Account, int], deltas: dict[Account, int]) -> None:

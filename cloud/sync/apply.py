@@ -111,34 +111,62 @@ def apply(
 
     Stops before the entry that would be the 21st running with one reason; `effects.through` says how far it came.
     """
-    stream = state.stream
-    effects = Effects(reading.first_seq - 1, stream.head, streak_reason=stream.streak_reason, streak=stream.streak)
-    effects.notes = state.books.notes
-    before = dict(state.books.balances)
-    step = _Step(state, context, registry, effects)
-    problems = {reading.first_seq + position: problem for position, problem in reading.problems.items()}
-    problems.update(poison)
-    seq = reading.first_seq
-    for entry, payload in zip(reading.entries, reading.payloads, strict=True):
-        problem = problems.get(seq) if problems else None
-        if entry is None or problem is not None:
-            step.fail(seq, entry, payload, problem or Problem("malformed", "not an entry"))
-        elif not step.parks(seq, entry, payload):
-            failure = step.post(seq, entry, payload)
-            if failure is not None:
-                step.fail(seq, entry, payload, failure)
-        if effects.streak > STREAK_MOST:
-            step.stop(seq)
-            break
-        seq += 1
-    effects.through = seq - 1
-    if effects.through >= reading.first_seq:
-        effects.head = reading.hashes[effects.through - reading.first_seq]
-    balances = state.books.balances
-    effects.deltas = {
-        key: balance - before.get(key, 0) for key, balance in balances.items() if balance != before.get(key, 0)
-    }
-    return effects
+    application = Application(state, reading, context, registry, poison=poison)
+    application.run(0, len(reading.bodies))
+    return application.close()
+
+
+class Application:
+    """`apply` in steps, so that a store can write one part while the next is applied. Steps are run in order."""
+
+    def __init__(
+        self, state: Slice, reading: Reading, context: EntryContext, registry: Registry,
+        *, poison: Mapping[int, Problem] = _NO_PROBLEMS,
+    ) -> None:  # fmt: skip
+        stream = state.stream
+        self.effects = Effects(
+            reading.first_seq - 1, stream.head, streak_reason=stream.streak_reason, streak=stream.streak
+        )
+        self.effects.notes = state.books.notes
+        self._state, self._reading = state, reading
+        self._before = dict(state.books.balances)
+        self._step = _Step(state, context, registry, self.effects)
+        self._problems = {reading.first_seq + position: problem for position, problem in reading.problems.items()}
+        self._problems.update(poison)
+
+    def run(self, start: int, stop: int) -> None:
+        """Apply the entries at positions `start` to before `stop`, unless the stream has stopped."""
+        reading, effects, step, problems = self._reading, self.effects, self._step, self._problems
+        if effects.stopped:
+            return
+        seq = reading.first_seq + start
+        waiting = self._state.waiting
+        for entry, payload in zip(reading.entries[start:stop], reading.payloads[start:stop], strict=True):
+            problem = problems.get(seq) if problems else None
+            if entry is None or problem is not None:
+                step.fail(seq, entry, payload, problem or Problem("malformed", "not an entry"))
+            elif not waiting or not step.parks(seq, entry, payload):
+                failure = step.post(seq, entry, payload)
+                if failure is not None:
+                    step.fail(seq, entry, payload, failure)
+            if effects.streak > STREAK_MOST:
+                step.stop(seq)
+                break
+            effects.through = seq
+            seq += 1
+
+    def close(self) -> Effects:
+        """The effects, complete with head and changes of balances."""
+        effects, reading = self.effects, self._reading
+        if effects.through >= reading.first_seq:
+            effects.head = reading.hashes[effects.through - reading.first_seq]
+        effects.deltas = changes(self._before, self._state.books.balances)
+        return effects
+
+
+def changes(before: Mapping[Key, int], after: Mapping[Key, int]) -> dict[Key, int]:
+    """What has to be added to come from one set of balances to the other."""
+    return {key: balance - before.get(key, 0) for key, balance in after.items() if balance != before.get(key, 0)}
 
 
 def apply_again(
@@ -165,10 +193,7 @@ def apply_again(
             state.waiting.add(entry.seq)
             if entry.subject:
                 state.blocked.setdefault(entry.subject, entry.seq)
-    balances = state.books.balances
-    effects.deltas = {
-        key: balance - before.get(key, 0) for key, balance in balances.items() if balance != before.get(key, 0)
-    }
+    effects.deltas = changes(before, state.books.balances)
     return effects, still
 
 

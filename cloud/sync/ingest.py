@@ -1,18 +1,18 @@
 """A batch, from bytes to books: placed, checked, applied in one transaction with its effects (rules 20 to 29)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from cloud.core.clock import Clock
 from cloud.core.errors import CloudError, Malformed
-from cloud.sync.apply import STREAK_MOST, Decoders, apply, read, wants_of
+from cloud.sync.apply import STREAK_MOST, Application, Decoders, read, wants_of
 from cloud.sync.devices import DeviceKey, DeviceRecord
 from cloud.sync.placing import Place, Placement, place_at_head, place_by_hashes
 from cloud.sync.registry import EntryContext, Registry
-from cloud.sync.state import Effects, Problem, Reading, Received, Slice, StreamState
+from cloud.sync.state import Effects, Problem, Reading, Received, StreamState
 from cloud.sync.store import Store
 from protocols.crypto import sm2
 from protocols.journal.chain import links, signed_bytes
@@ -23,6 +23,7 @@ from protocols.values.instants import local_day, to_ms
 OnFork = Callable[[DeviceRecord], Awaitable[None]]
 
 _POISON_MOST: Final = 3 * STREAK_MOST
+_PART: Final = 1_000
 
 
 class BadCheckpoint(CloudError):
@@ -130,61 +131,68 @@ class Ingestor:
         self, store: Store, batch: Batch, hashes: list[bytes], skip: int,
         where: tuple[StreamState, EntryContext], signature: "asyncio.Future[None]",
     ) -> Effects:  # fmt: skip
-        stream, context = where
         first = batch.first_seq + skip
         reading = read(
             self.decoders, batch.bodies[skip:], hashes[skip:], device=batch.device, epoch=batch.epoch, first_seq=first
         )
-        wants = wants_of(zip(reading.entries, reading.payloads, strict=True))
-        await signature
-        received = Received(context.received_at, encode(batch.checkpoint), batch.checkpoint.seq)
+        received = Received(where[1].received_at, encode(batch.checkpoint), batch.checkpoint.seq)
         poison: dict[int, Problem] = {}
         while True:
-            state = await store.load(stream, wants, context.organisation)
-            effects = apply(state, reading, context, self.registry, poison=poison)
-            if effects.through < first:
-                await store.set_state(stream, "stopped", effects.stopped)
-                return effects
             try:
-                await self._write(store, context, (effects, state), reading, received)
+                return await self._write(store, reading, where, poison, received, signature)
+            except BadCheckpoint:
+                raise
             except Exception as error:
                 if not store.deterministic(error):
                     raise
-                seq, problem = await self._find_poison(store, reading, (stream, context), poison, received)
+                seq, problem = await self._find_poison(store, reading, where, poison, received, signature)
                 poison[seq] = problem
                 if len(poison) >= _POISON_MOST:
                     reading = _cut(reading, seq)
-            else:
-                return effects
 
     async def _write(
-        self, store: Store, context: EntryContext, made: tuple[Effects, Slice], reading: Reading, received: Received
-    ) -> None:
-        effects, state = made
-        kept = _cut(reading, effects.through)
+        self, store: Store, reading: Reading, where: tuple[StreamState, EntryContext], poison: Mapping[int, Problem],
+        received: Received, signature: "asyncio.Future[None]",
+    ) -> Effects:  # fmt: skip
+        """Apply part by part in a thread, while the part before is being written; all or nothing."""
+        stream, context = where
+        wants = wants_of(zip(reading.entries, reading.payloads, strict=True))
         async with store.savepoint():
-            await store.write_inbox(context, kept)
-            await store.write(context, effects, state, self.registry, received)
+            state = await store.load(stream, wants, context.organisation)
+            application = Application(state, reading, context, self.registry, poison=poison)
+            effects = application.effects
+            many = len(reading.bodies)
+            await asyncio.to_thread(application.run, 0, _PART)
+            for start in range(0, many, _PART):
+                part = _slice(reading, start, min(start + _PART, effects.through - reading.first_seq + 1))
+                writing = store.write_part(context, part, effects, self.registry)
+                if start + _PART < many and not effects.stopped:
+                    await _both(writing, asyncio.to_thread(application.run, start + _PART, start + 2 * _PART))
+                else:
+                    await writing
+                    break
+            await signature
+            application.close()
+            if effects.through < reading.first_seq:
+                await store.set_state(stream, "stopped", effects.stopped)
+            else:
+                await store.finish(context, effects, state, self.registry, received)
+        return effects
 
     async def _find_poison(
         self, store: Store, reading: Reading, where: tuple[StreamState, EntryContext], poison: Mapping[int, Problem],
-        received: Received,
+        received: Received, signature: "asyncio.Future[None]",
     ) -> tuple[int, Problem]:  # fmt: skip
         """Bisect: the first entry whose prefix the database refuses. Every try is taken back."""
-        stream, context = where
         low, high = 0, len(reading.bodies)  # a prefix of `low` passes, one of `high` fails
         problem = Problem("refused", "")
         while high - low > 1 or not problem.words:
             middle = (low + high) // 2 if high - low > 1 else high
-            part = _cut(reading, reading.first_seq + middle - 1)
-            wants = wants_of(zip(part.entries, part.payloads, strict=True))
-            state = await store.load(stream, wants, context.organisation)
-            effects = apply(state, part, context, self.registry, poison=poison)
+            part = _slice(reading, 0, middle)
             try:
                 async with store.savepoint():
-                    await store.write_inbox(context, part)
-                    await store.write(context, effects, state, self.registry, received)
-                    raise _TakeBack
+                    await self._write(store, part, where, poison, received, signature)
+                    raise _TakeBack  # noqa: TRY301 - ends the savepoint
             except _TakeBack:
                 if middle == high:
                     raise RuntimeError("a write failed once and passed when tried again") from None
@@ -243,14 +251,23 @@ def _check_signature(batch: Batch, hashes: list[bytes], key: DeviceKey | None) -
 
 
 def _cut(reading: Reading, through: int) -> Reading:
-    many = through - reading.first_seq + 1
-    if many >= len(reading.bodies):
-        return reading
-    problems = {place: problem for place, problem in reading.problems.items() if place < many}
+    return _slice(reading, 0, through - reading.first_seq + 1)
+
+
+def _slice(reading: Reading, start: int, stop: int) -> Reading:
+    problems = {place - start: problem for place, problem in reading.problems.items() if start <= place < stop}
     return Reading(
-        reading.first_seq, reading.bodies[:many], reading.hashes[:many], reading.entries[:many],
-        reading.payloads[:many], problems,
+        reading.first_seq + start, reading.bodies[start:stop], reading.hashes[start:stop], reading.entries[start:stop],
+        reading.payloads[start:stop], problems,
     )  # fmt: skip
+
+
+async def _both(writing: Coroutine[Any, Any, None], applying: Coroutine[Any, Any, None]) -> None:
+    """Wait for both, also where one fails: the next step must find neither still at work."""
+    done = await asyncio.gather(writing, applying, return_exceptions=True)
+    for outcome in done:
+        if outcome is not None:
+            raise outcome
 
 
 def _nearest(branches: list[StreamState]) -> int:

@@ -112,6 +112,13 @@ class Effects:
     streak: int = 0
     stopped: str = ""  # why the stream stops, "" where it goes on
 
+    def drain(self) -> tuple[list[Row], dict[str, list[Row]]]:
+        """Lines and rows made so far, which the caller writes; later ones go into fresh lists."""
+        lines, rows = self.lines, dict(self.rows)
+        self.lines = []
+        self.rows.update((table, []) for table in rows)
+        return lines, rows
+
 
 class Received(NamedTuple):
     """When and how a batch came in."""

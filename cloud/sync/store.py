@@ -25,13 +25,15 @@ class Store(Protocol):
     async def set_state(self, stream: StreamState, state: str, reason: str) -> None:
         """Hold, stop or freeze a stream."""
 
-    async def write_inbox(self, context: EntryContext, reading: Reading) -> None:
-        """Keep the very bytes, as applied."""
+    async def write_part(
+        self, context: EntryContext, reading: Reading, effects: Effects, registry: Registry
+    ) -> None:
+        """Keep the very bytes of a part of a batch (as applied), with the lines and rows drained from `effects`."""
 
-    async def write(
+    async def finish(
         self, context: EntryContext, effects: Effects, state: Slice, registry: Registry, received: Received
     ) -> None:
-        """Write everything an application brought about, and move the stream on."""
+        """Move the balances and the stream, set aside what waits, and tell the domains."""
 
     async def count_duplicates(self, context: EntryContext, many: int) -> None:
         """Count entries that had come before."""

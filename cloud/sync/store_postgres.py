@@ -13,7 +13,7 @@ from cloud.ledger.effects import Books, Key, Question, Sale
 from cloud.ledger.posting import LINE_COLUMNS, load_balances, move_balances
 from cloud.sync.entries import settlement_amounts
 from cloud.sync.followups import follow_up
-from cloud.sync.registry import EntryContext, Registry
+from cloud.sync.registry import EntryContext, Registry, Row
 from cloud.sync.state import Effects, EntryState, Reading, Received, Slice, StreamState, Wants
 from protocols.journal.chain import genesis
 from protocols.ledger.accounts import Account, Owner
@@ -76,6 +76,7 @@ _TRANSIENT: Final = (
     Unavailable,
 )
 _INT64: Final = 2**63
+_KINDS: Final = 2**15
 
 
 class PostgresStore:
@@ -153,26 +154,27 @@ class PostgresStore:
             stream.device, stream.epoch, stream.branch, state, reason,
         )  # fmt: skip
 
-    async def write_inbox(self, context: EntryContext, reading: Reading) -> None:
-        """Keep the very bytes; what turns out to wait is marked by `write`."""
-        organisation, device, epoch, branch, at = (
-            context.organisation, context.device, context.epoch, context.branch, context.received_at,
-        )  # fmt: skip
-        first = reading.first_seq
-        applied = int(EntryState.APPLIED)
-        rows = [
-            (organisation, device, epoch, branch, first + i, entry.kind if entry is not None else 0, applied, at, digest, body)
-            for i, (entry, digest, body) in enumerate(
-                zip(reading.entries, reading.hashes, reading.bodies, strict=True)
+    async def write_part(
+        self, context: EntryContext, reading: Reading, effects: Effects, registry: Registry
+    ) -> None:
+        """Keep the very bytes of a part of a batch (as applied), with the lines and rows drained from `effects`."""
+        lines, rows = effects.drain()
+        head = (context.organisation, context.device, context.epoch, context.branch)
+        tail = (int(EntryState.APPLIED), context.received_at)
+        bodies = [
+            (*head, seq, entry.kind if entry is not None and 0 <= entry.kind < _KINDS else 0, *tail, digest, body)
+            for seq, (entry, digest, body) in enumerate(
+                zip(reading.entries, reading.hashes, reading.bodies, strict=True), reading.first_seq
             )
         ]
-        await self.tx.connection.copy_records_to_table("inbox_rows", records=rows, columns=_INBOX_COLUMNS)
+        await self.tx.connection.copy_records_to_table("inbox_rows", records=bodies, columns=_INBOX_COLUMNS)
+        await self._write_rows(lines, rows, registry)
 
-    async def write(
+    async def finish(
         self, context: EntryContext, effects: Effects, state: Slice, registry: Registry, received: Received
     ) -> None:
-        """Write everything an application brought about, and move the stream on."""
-        await self.write_books(context, effects, registry)
+        """Move the balances and the stream, set aside what waits, and tell the domains."""
+        await move_balances(self.tx, self._held, {Account(*key): delta for key, delta in effects.deltas.items()})
         await self._write_set_aside(context, effects)
         await self._count(context, effects)
         stream = state.stream
@@ -185,23 +187,21 @@ class PostgresStore:
 
     async def write_again(self, context: EntryContext, effects: Effects, registry: Registry) -> None:
         """Write what a replay brought about; the stream stays where it is."""
-        await self.write_books(context, effects, registry)
+        await self._write_rows(*effects.drain(), registry)
+        await move_balances(self.tx, self._held, {Account(*key): delta for key, delta in effects.deltas.items()})
         await self.tx.execute(
             "UPDATE streams SET sum_fen = sum_fen + $4 WHERE device = $1 AND epoch = $2 AND branch = $3",
             context.device, context.epoch, context.branch, effects.sum_fen,
         )  # fmt: skip
         await self._tell(context, effects, registry)
 
-    async def write_books(self, context: EntryContext, effects: Effects, registry: Registry) -> None:
-        """Lines, domains' rows and balances."""
-        connection = self.tx.connection
-        if effects.lines:
-            await connection.copy_records_to_table("ledger_transfers_rows", records=effects.lines, columns=LINE_COLUMNS)
-        for table, rows in effects.rows.items():
-            if rows:
-                await self._put(table, registry.tables[table], rows)
-        deltas = {Account(*key): delta for key, delta in effects.deltas.items()}
-        await move_balances(self.tx, self._held, deltas)
+    async def _write_rows(self, lines: list[Row], rows: dict[str, list[Row]], registry: Registry) -> None:
+        if lines:
+            connection = self.tx.connection
+            await connection.copy_records_to_table("ledger_transfers_rows", records=lines, columns=LINE_COLUMNS)
+        for table, made in rows.items():
+            if made:
+                await self._put(table, registry.tables[table], made)
 
     async def _tell(self, context: EntryContext, effects: Effects, registry: Registry) -> None:
         await follow_up(self.tx, context, effects.notes)
