@@ -1,7 +1,7 @@
 """Text of payment codes, their making and their checking (rule 15 of the offline contract).
 
 Dynamic: `QMD` + base32 of `version 1 | site 5 | person 7 | step 4 | mac 8` bytes, big-endian, 43 characters in all.
-Static: `QMS` + token (A-Z, 2-7) + two check digits by ISO/IEC 7064 MOD 97-10.
+Static: `QMS` + token (A-Z, 2-7) + two check characters by ISO/IEC 7064 MOD 1271-36, which catch every single misread.
 """
 
 import base64
@@ -23,7 +23,9 @@ _BODY_BYTES = 17
 _MAC_BYTES = 8
 _BASE32 = re.compile(r"[A-Z2-7]{40}")
 _TOKEN = re.compile(r"[A-Z2-7]{8,40}")
-_CHECK_DIGITS = re.compile(r"[0-9]{2}")
+_CHECK = re.compile(r"[0-9A-Z]{2}")
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_CHECK_MODULUS = 1271
 
 
 def derive_key(root: bytes, site: int, person: int) -> bytes:
@@ -77,18 +79,24 @@ def make_static(token: str) -> str:
     """The text of a printed code; ValueError unless the token is 8 to 40 characters of A-Z, 2-7."""
     if _TOKEN.fullmatch(token) is None:
         raise ValueError("a token is 8 to 40 characters of A-Z and 2-7")
-    return f"{_STATIC}{token}{_check_digits(token)}"
+    return f"{_STATIC}{token}{check_characters(token)}"
 
 
 def parse_static(text: str) -> StaticCode:
-    """Read a printed code; Malformed when its form or its check digits are wrong."""
+    """Read a printed code; Malformed when its form or its check characters are wrong."""
     body = text.removeprefix(_STATIC)
     token, check = body[:-2], body[-2:]
-    if body == text or _TOKEN.fullmatch(token) is None or _CHECK_DIGITS.fullmatch(check) is None:
-        raise Malformed("a static code is QMS, a token and two check digits")
-    if _check_digits(token) != check:
-        raise Malformed("check digits do not match")
+    if body == text or _TOKEN.fullmatch(token) is None or _CHECK.fullmatch(check) is None:
+        raise Malformed("a static code is QMS, a token and two check characters")
+    if check_characters(token) != check:
+        raise Malformed("check characters do not match")
     return StaticCode(token=token)
+
+
+def check_characters(text: str) -> str:
+    """The two check characters of ISO/IEC 7064 MOD 1271-36 for text of 0-9 and A-Z."""
+    check = (1 - int(text, len(_ALPHABET)) * len(_ALPHABET) ** 2) % _CHECK_MODULUS
+    return _ALPHABET[check // len(_ALPHABET)] + _ALPHABET[check % len(_ALPHABET)]
 
 
 def parse_any(text: str) -> DynamicCode | StaticCode:
@@ -98,8 +106,3 @@ def parse_any(text: str) -> DynamicCode | StaticCode:
 
 def _mac(key: bytes, body: bytes) -> bytes:
     return hmac_sm3(key, _MAC_LABEL + body)[:_MAC_BYTES]
-
-
-def _check_digits(token: str) -> str:
-    number = int("".join(str(int(character, 36)) for character in token) + "00")
-    return f"{98 - number % 97:02d}"

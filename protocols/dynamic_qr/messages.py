@@ -14,6 +14,6 @@ class DynamicCode(msgspec.Struct, frozen=True):
 
 
 class StaticCode(msgspec.Struct, frozen=True):
-    """A printed code: an opaque token, whose check digits were right."""
+    """A printed code: an opaque token, whose check characters were right."""
 
     token: str

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.dynamic_qr.codec import (
+    check_characters,
     derive_key,
     make_code,
     make_static,
@@ -78,10 +79,14 @@ def test_other_text_is_no_dynamic_code(text: str) -> None:
         parse_code(text)
 
 
+def test_the_check_characters_are_those_of_the_standards_own_example() -> None:
+    assert check_characters("ISO79") == "3W"
+
+
 def test_a_misread_static_code_is_told_from_an_unknown_one() -> None:
     text = make_static("ABCDEFGH23")
     assert parse_static(text) == StaticCode(token="ABCDEFGH23")
-    with pytest.raises(Malformed, match="check digits"):
+    with pytest.raises(Malformed, match="check characters"):
         parse_static(text.replace("C", "D"))
 
 
@@ -100,7 +105,7 @@ def test_every_dynamic_code_round_trips(site: int, person: int, step: int) -> No
 
 
 @given(tokens, st.data())
-def test_a_single_wrong_character_never_passes_the_check_digits(token: str, data: st.DataObject) -> None:
+def test_a_single_wrong_character_never_passes_the_check(token: str, data: st.DataObject) -> None:
     position = data.draw(st.integers(0, len(token) - 1))
     other = data.draw(st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567").filter(lambda new: new != token[position]))
     text = make_static(token)
