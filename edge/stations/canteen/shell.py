@@ -321,13 +321,13 @@ class LaneShell:
 
     def show(self) -> None:
         """Publish the live state where it changed."""
-        state = screen.diner_state(self)
-        if state != self._published:
-            self._published = state
+        diner = screen.diner_state(self)
+        told = screen.operator_state(self, diner)
+        if told != self._published:
+            self._published = told
             clock_ms = self.desk.now_ms()
-            self.desk.kiosk.publish(self.lane.code, {**state, "clock_ms": clock_ms})
-            told = {**screen.operator_state(self, state), "clock_ms": clock_ms}
-            self.desk.kiosk.publish(self.lane.code, told, side="operator")
+            self.desk.kiosk.publish(self.lane.code, {**diner, "clock_ms": clock_ms})
+            self.desk.kiosk.publish(self.lane.code, {**told, "clock_ms": clock_ms}, side="operator")
 
     def line(self, line: Line) -> dict[str, Any]:
         """A line of a bill for the screen."""
