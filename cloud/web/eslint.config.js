@@ -16,7 +16,7 @@ const zones = [
 ];
 
 export default tseslint.config(
-  { ignores: ["dist", "node_modules", "shared/api/schema.d.ts"] },
+  { ignores: ["dist", "node_modules", "shared/api/schema.generated.d.ts"] },
   ...tseslint.configs.strict,
   ...vue.configs["flat/recommended"],
   {
@@ -38,6 +38,7 @@ export default tseslint.config(
       "vue/html-closing-bracket-newline": "off",
       "vue/first-attribute-linebreak": "off",
       "vue/require-default-prop": "off",
+      "vue/multiline-html-element-content-newline": "off",
     },
   },
 );

@@ -18,6 +18,7 @@ export interface Pages<T> {
   next: () => Promise<void>;
   previous: () => Promise<void>;
   clearFilters: () => void;
+  filter: (name: string, value: Query[string]) => void;
 }
 
 const SLOW_MS = 300;
@@ -74,6 +75,7 @@ export function usePages<T>(path: string | (() => string), filters: Query = {}, 
     previous: async () => {
       if (trail.value.length > 1) await ask(trail.value.slice(0, -1));
     },
+    filter: (name, value) => (given[name] = value),
     clearFilters: () => {
       for (const key of Object.keys(given)) given[key] = filters[key] ?? undefined;
     },
@@ -87,7 +89,7 @@ export async function getAll<T>(path: string, query: Query = {}, bound = 20): Pr
   for (let turn = 0; turn < bound; turn += 1) {
     const page: Page<T> = await get<Page<T>>(path, { ...query, cursor, limit: 200 });
     rows.push(...page.items);
-    cursor = page.next_cursor;
+    cursor = page.next_cursor ?? null;
     if (!cursor) break;
   }
   return rows;

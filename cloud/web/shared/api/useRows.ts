@@ -21,5 +21,6 @@ export function useRows<T>(rows: () => T[] | null | undefined): Pages<T> {
     next: nothing,
     previous: nothing,
     clearFilters: () => undefined,
+    filter: () => undefined,
   };
 }

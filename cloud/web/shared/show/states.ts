@@ -46,6 +46,7 @@ export const STATES: Record<string, StateWord> = {
   voided: state("off", "已撤销", "Voided"),
   exception: state("look", "待核", "To review"),
   waiting: state("look", "待处理", "Waiting"),
+  parked: state("off", "排队等待", "Parked"),
   mended: state("progress", "已修正", "Mended"),
   approved: state("progress", "已复核", "Approved"),
   replayed: state("good", "已重放", "Replayed"),

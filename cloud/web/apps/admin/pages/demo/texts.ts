@@ -17,6 +17,7 @@ export const t = words({
   unshown: ["其中 {amount} 已落盘、未及显示，重启后在屏幕上显示“上一笔”", "{amount} of it was saved but not yet shown; it appears as “last charge” after the restart"],
   alive: ["运行中", "Running"],
   dead: ["已被杀掉，正在自动重启", "Killed; restarting by itself"],
+  kills: ["被杀过 {n} 次", "Killed {n} times"],
   waitingText: ["{n} 笔 · {amount}", "{n} · {amount}"],
   noneWaiting: ["全部已上传", "All uploaded"],
   cut: ["断网", "Cut"],

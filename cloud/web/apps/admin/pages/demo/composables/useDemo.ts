@@ -1,6 +1,7 @@
 import { onScopeDispose, ref, type Ref } from "vue";
 import { get, post } from "@shared/api/client";
 import type { DemoState } from "@shared/api/types";
+import { problemText } from "@shared/api/problemTexts";
 import { troubleOf, useLoad, type Loaded } from "@shared/api/useLoad";
 import { useLive } from "@shared/live/events";
 import { saidNo } from "@shared/show/said";
@@ -45,7 +46,7 @@ export function useDemo(): {
         await post("/demo/actions", { action: act, gateway }, crypto.randomUUID());
       } catch (error) {
         const trouble = troubleOf(error);
-        saidNo(trouble.kind === "refused" ? trouble.problem.message : common("offlineTitle"));
+        saidNo(trouble.kind === "refused" ? problemText(trouble.problem) : common("offlineTitle"));
       }
     }
     await demo.load();
