@@ -133,6 +133,7 @@ def last_day(key: int) -> int:
         key //= _MEAL
     try:
         if key < _LEAST_DAY:
+            day_to_date(key * 100 + 1)
             return key * 100 + monthrange(key // 100, key % 100)[1]
         return date_to_day(day_to_date(key))
     except ValueError as error:

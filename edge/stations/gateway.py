@@ -69,7 +69,7 @@ class Stores:
             wal_soft_pages=settings.wal_soft_pages,
             wal_hard_pages=settings.wal_hard_pages,
         )
-        aside = StoreOptions(vfs=vfs, minimum_free_mb=settings.minimum_free_mb, reserve_mb=0)
+        aside = StoreOptions(vfs=vfs, minimum_free_mb=settings.minimum_free_mb, reserve_mb=0, lazy_wait_s=0.2)
         self._writers: list[Writer] = []
         self._readers: list[Reader] = []
         try:

@@ -15,9 +15,10 @@ _log = logger("store.checkpointer")
 
 
 class WalCheckpointer:
-    """Passive checkpoints each time the log grew by `soft_pages`, and in a quiet moment from a quarter of it.
+    """Passive checkpoints each time the log grew by `soft_pages`, and in a quiet moment from half of it.
 
-    A passive checkpoint waits for nobody. One that catches up wholly lets the next writer start the log over.
+    A passive checkpoint waits for nobody. One that catches up wholly lets the next writer start the log over, which
+    costs that writer a second sync: so it is done seldom.
     """
 
     def __init__(self, path: Path, *, vfs: str, soft_pages: int) -> None:
@@ -56,7 +57,7 @@ class WalCheckpointer:
                 return
             quiet = self._pages == seen
             seen = self._pages
-            if asked or (quiet and seen - self._done >= self._soft_pages // 4):
+            if asked or (quiet and seen - self._done >= self._soft_pages // 2):
                 self._checkpoint()
                 self._asked.clear()
 

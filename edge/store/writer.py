@@ -38,11 +38,11 @@ class StoreOptions:
 
     vfs: str = ""
     max_waiting: int = 1_000
-    lazy_wait_s: float = 0.5
+    lazy_wait_s: float = 2.0
     minimum_free_mb: int = 200
     reserve_mb: int = 32
-    wal_soft_pages: int = 1_000
-    wal_hard_pages: int = 8_000
+    wal_soft_pages: int = 4_000
+    wal_hard_pages: int = 16_000
     free_bytes: Callable[[Path], int] = disk_free_bytes
 
 

@@ -34,6 +34,7 @@ _KEEP_HOUSE_S: Final = 86_400.0
 _BETWEEN_STEPS_S: Final = 1.0
 _USES_KEPT_DAYS: Final = 70
 _MS_A_DAY: Final = 86_400_000
+_MOST_REST_S: Final = 0.25
 _SLOW_WORDS: Final = frozenset({"stopped", "frozen", "held"})
 
 _log = logger("sync")
@@ -149,11 +150,13 @@ class SyncClient:
         )
 
     async def _upload(self) -> None:
+        began_ms = self._parts.time.monotonic_ms()
         sent = await self.upload_once()
+        took_s = (self._parts.time.monotonic_ms() - began_ms) / 1000
         if self._parts.link.state.word in _SLOW_WORDS:
             await asyncio.sleep(self._settings.heartbeat_s)
-        elif not sent:
-            await asyncio.sleep(self._settings.poll_s)
+        else:  # a backlog drains at half of what this machine could: the other half is the lanes'
+            await asyncio.sleep(min(took_s, _MOST_REST_S) if sent else self._settings.poll_s)
 
     async def _beat(self) -> None:
         await self.beat_once()

@@ -72,9 +72,9 @@ class StoreSettings:
     minimum_free_mb: int = setting(200, "below this no new business is taken", unit="MB", low=1, high=1_000_000)
     reserve_mb: int = setting(32, "kept aside for facts in hand on a full disk", unit="MB", low=0, high=10_000)
     wal_soft_pages: int = setting(
-        1_000, "log pages (4 KiB) after which they are moved to the database", low=100, high=100_000
+        4_000, "log pages (4 KiB) after which they are moved to the database", low=100, high=100_000
     )
-    wal_hard_pages: int = setting(8_000, "log pages at which a lane waits for that", low=1_000, high=1_000_000)
+    wal_hard_pages: int = setting(16_000, "log pages at which a lane waits for that", low=1_000, high=1_000_000)
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ def settlement(
 
 
 def open_edge(
-    folder: Path, *, clock: ManualClock | None = None, options: StoreOptions = NO_LIMIT, identity: Identity = IDENTITY
+    folder: Path, *, clock: TestClock | None = None, options: StoreOptions = NO_LIMIT, identity: Identity = IDENTITY
 ) -> Edge:
     """Open (again) a store with its journal and lease book; the caller closes it."""
     clock = clock or ManualClock()
@@ -108,10 +108,15 @@ def open_edge(
     writer = Writer(folder / "journal.db", CORE_SCHEMAS, options)
     reader = Reader(writer.path, vfs=options.vfs)
     device_secrets = DeviceSecrets(folder / "device.key")
-    if load_identity(reader, device_secrets) is None:
-        device_secrets.number_first(1)
-        writer.run(partial(save_identity, identity=identity, device_secrets=device_secrets))
-    journal = Journal(writer, reader, identity, time, software="test")
+    try:
+        if load_identity(reader, device_secrets) is None:
+            device_secrets.number_first(1)
+            writer.run(partial(save_identity, identity=identity, device_secrets=device_secrets))
+        journal = Journal(writer, reader, identity, time, software="test")
+    except BaseException:
+        writer.close()
+        reader.close()
+        raise
     book = LeaseBook(reader, journal.append, lambda: journal.head_seq, site=identity.site, epoch=identity.epoch)
     return Edge(folder, writer, reader, journal, book, clock, time, device_secrets)
 

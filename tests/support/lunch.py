@@ -10,21 +10,23 @@ from pathlib import Path
 
 import msgspec
 
-from edge.stations.canteen.catalogue import Catalogue
+from edge.kiosk.server import Kiosk
 from edge.stations.canteen.checkout import Asked, Checkout
 from edge.stations.canteen.identify import Payer
-from edge.stations.canteen.plates import PaidPlates
 from edge.stations.canteen.receipts import Receipt
+from edge.stations.canteen.station import build_desk
 from edge.stations.canteen.tables import CANTEEN_SCHEMA
 from edge.stations.gateway import Gateway, GatewaySettings
 from edge.store.writer import Writer
 from protocols.canteen.reference import Canteen, Dish, Lane, Plate, PlateKind, Price
+from protocols.payments.credentials import card_key
 from protocols.payments.facts import Line
 from protocols.payments.reference import Bucket, Credential, LaneKind, MealPeriod, Person, PriceRule, Scene
 from protocols.sync.messages import ReplicaPage, ReplicaRow
-from tests.support.edge import SITE, granted, site_at
+from tests.support.edge import SITE, SITE_KEY, granted, site_at
 
 PEOPLE = 2_000
+POOL = 6_000  # plates known to the gateway
 LANES = 8
 PLATES = 3
 _EVER = 99_991_231
@@ -69,19 +71,20 @@ def lunch_at(folder: Path, *, vfs: str = "", settings: GatewaySettings | None = 
         site.time.anchor(server_ms=site.time.now_ms(), round_trip_ms=20)
         _fill(gateway)
         granted(site, range(1, PEOPLE + 1), amount=100_000_000)
-        catalogue = Catalogue(site.replica, zone=site.zone)
-        checkout = Checkout(
-            site=SITE,
-            catalogue=catalogue,
-            journal=site.journal,
-            leases=site.leases,
-            link=site.link,
-            reader=site.reader,
-            plates=PaidPlates(),
-        )
+        checkout = build_desk(site, Kiosk(host="127.0.0.1", port=0, health=dict)).checkout
         credentials = [Credential(person, 1, person, b"", 0, _EVER, 0) for person in range(1, PEOPLE + 1)]
         payers = [Payer(credential.person, credential) for credential in credentials]
         yield Lunch(gateway, checkout, _lanes(), payers, itertools.count(1))
+
+
+def plate(number: int) -> str:
+    """The uid of one of the pool's plates."""
+    return f"E00401500000{number:04X}"
+
+
+def card(person: int) -> str:
+    """The uid of a person's card."""
+    return f"04A1{person:010X}"
 
 
 def _lanes() -> list[Lane]:
@@ -100,7 +103,10 @@ def _fill(gateway: Gateway) -> None:
         "dishes": [("5", Dish(5, "红烧肉", "Braised pork", "", by_weight=False))],
         "prices": [("5:0", Price(5, 0, 600, 1))],
         "plate_kinds": [("1", PlateKind(1, "大盘", "Large", 600, "blue"))],
-        "plates": [("E0040150", Plate("E0040150", 1, 5, stopped=False))],
+        "plates": [(plate(n), Plate(plate(n), 1, 5, stopped=False)) for n in range(POOL)],
+        "credentials": [
+            (card_key(SITE_KEY, card(n)), Credential(n, 1, n, b"", 0, _EVER, 0)) for n in range(1, PEOPLE + 1)
+        ],
     }
     for name, rows in records.items():
         put_records(gateway, name, rows)
