@@ -105,9 +105,9 @@ async def seed(core: Core, options: Options) -> World:
     await _deliver(core)
     async with core.database.transaction(organisation) as tx:
         await _money(core, tx, world, groups, rng)
-        for site, (_, _, name) in zip(world.sites, words.SITES, strict=False):
-            _, code, _ = await devices.register_gateway(core, tx, actor=_ACTOR, name=name, site_id=site["id"])
-            world.gateways.append({"name": name, "site_id": site["id"], "provisioning_code": code})
+        for opened, (_, _, name) in zip(world.sites, words.SITES, strict=False):
+            _, code, _ = await devices.register_gateway(core, tx, actor=_ACTOR, name=name, site_id=opened["id"])
+            world.gateways.append({"name": name, "site_id": opened["id"], "provisioning_code": code})
     await _deliver(core)
     return world
 
@@ -185,9 +185,9 @@ async def _canteens(core: Core, tx: Transaction, options: Options, world: World)
 
 
 async def _goods(core: Core, tx: Transaction, options: Options, world: World, rng: random.Random) -> None:
-    plated = [await _dish(core, tx, world, *dish) for dish in words.DISHES]
-    for dish in words.POS_DISHES:
-        await _dish(core, tx, world, *dish)
+    plated = [await _dish(core, tx, world, *each) for each in words.DISHES]
+    for pos_dish in words.POS_DISHES:
+        await _dish(core, tx, world, *pos_dish)
     weighed = await _dish(core, tx, world, *words.WEIGHED, by_weight=True)
     until = (core.clock.now() + timedelta(days=300)).date()
     for lane in world.lanes:
@@ -278,23 +278,23 @@ async def _people(
             )
         )
     ids = await identity.join(core, tx, actor=_ACTOR, newcomers=newcomers)
-    cards, codes, pins = [], [], []
+    given: list[tuple[int, CredentialKind, str, bytes | None]] = []
+    pins: list[dict[str, Any]] = []
     for n, (person, newcomer) in enumerate(zip(ids, newcomers, strict=True)):
         card, token = f"{rng.getrandbits(32):08X}", f"{rng.getrandbits(96):024x}"
-        fact = {"id": person, "home_site": newcomer.home_site_id, "card": card, "static_code": token}
-        cards.append((person, CredentialKind.CARD, card, None))
-        codes.append((person, CredentialKind.STATIC_CODE, token, None))
+        fact: dict[str, Any] = {"id": person, "home_site": newcomer.home_site_id, "card": card, "static_code": token}
+        given.append((person, CredentialKind.CARD, card, None))
+        given.append((person, CredentialKind.STATIC_CODE, token, None))
         if n % _DYNAMIC_EVERY == 0:
-            codes.append((person, CredentialKind.DYNAMIC_CODE, "", None))
+            given.append((person, CredentialKind.DYNAMIC_CODE, "", None))
         if n % _PIN_EVERY == 0:
             fact |= {"phone": str(newcomer.phone), "pin": f"{rng.randrange(10**6):06d}"}
             pins.append(fact)
         world.people.append(fact)
     hashes = await _hashes([fact["pin"] for fact in pins])
-    by_phone = [
-        (fact["id"], CredentialKind.PHONE_PIN, fact["phone"], made) for fact, made in zip(pins, hashes, strict=True)
-    ]
-    await identity.give_credentials(core, tx, [*cards, *codes, *by_phone])
+    for fact, made in zip(pins, hashes, strict=True):
+        given.append((fact["id"], CredentialKind.PHONE_PIN, fact["phone"], made))
+    await identity.give_credentials(core, tx, given)
 
 
 async def _operators(core: Core, tx: Transaction, world: World, rng: random.Random) -> None:

@@ -24,7 +24,7 @@ def link(previous: bytes, *, number: int, at: datetime, texts: tuple[str, str, s
     return sm3(previous + b"".join(len(part).to_bytes(4, "big") + part for part in parts))
 
 
-def first_break(organisation_id: int, rows: Iterable[Mapping[str, Any]], previous: bytes, number: int) -> int | None:
+def first_break(rows: Iterable[Mapping[str, Any]], previous: bytes, number: int) -> int | None:
     """The number of the first record that does not follow `previous` (hash of record `number`), or None."""
     for row in rows:
         number += 1

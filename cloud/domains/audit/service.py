@@ -79,7 +79,7 @@ async def verify(tx: Transaction) -> Verification:
             number,
             _VERIFY_STEP,
         )
-        broken = rules.first_break(tx.organisation_id, rows, previous, number)
+        broken = rules.first_break(rows, previous, number)
         if broken is not None:
             return Verification(number, previous.hex(), broken)
         if not rows:

@@ -65,7 +65,8 @@ async def set_scale(core: Core, tx: Transaction, body: ScaleIn, *, actor: str) -
     await tx.execute(
         "INSERT INTO canteen_scales (lane_id, minimum_g, maximum_g, division_g, certificate_until) "
         "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (lane_id) DO UPDATE SET minimum_g = excluded.minimum_g, "
-        "maximum_g = excluded.maximum_g, division_g = excluded.division_g, certificate_until = excluded.certificate_until",
+        "maximum_g = excluded.maximum_g, division_g = excluded.division_g, "
+        "certificate_until = excluded.certificate_until",
         body.lane_id,
         body.minimum_g,
         body.maximum_g,

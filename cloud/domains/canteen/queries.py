@@ -18,7 +18,8 @@ coalesce((SELECT sum(r.amount_fen) FROM canteen_refunds r
 """
 _SETTLEMENTS: Final = f"""
 SELECT s.*, {_REFUNDED} AS refunded_fen, l.code AS lane_code, l.name_zh AS lane_name, p.name_zh AS period_name
-FROM canteen_settlements s LEFT JOIN canteen_lanes l ON l.id = s.lane_id LEFT JOIN canteen_periods p ON p.id = s.period_id
+FROM canteen_settlements s LEFT JOIN canteen_lanes l ON l.id = s.lane_id
+LEFT JOIN canteen_periods p ON p.id = s.period_id
 """  # noqa: S608 - made of constants
 _STATES: Final = {
     "paid": f"{_REFUNDED} = 0",
@@ -122,7 +123,8 @@ async def per_minute(tx: Transaction, day: int, since: datetime) -> list[Record]
 async def lanes_of_day(tx: Transaction, day: int, since: datetime) -> list[Record]:
     """Every lane with what it sold on a day."""
     return await tx.fetch(
-        "SELECT l.id, l.code, l.name_zh, l.name_en, l.canteen_id, l.kind, coalesce(t.sales_fen, 0)::bigint AS sales_fen, "
+        "SELECT l.id, l.code, l.name_zh, l.name_en, l.canteen_id, l.kind, "
+        "coalesce(t.sales_fen, 0)::bigint AS sales_fen, "
         "coalesce(t.settlements, 0) AS settlements, t.last_at FROM canteen_lanes l LEFT JOIN ("
         "SELECT lane_id, sum(amount_fen) AS sales_fen, count(*) AS settlements, max(at) AS last_at "
         "FROM canteen_settlements WHERE organisation_id = $1 AND business_day = $2 AND at >= $3 GROUP BY lane_id"

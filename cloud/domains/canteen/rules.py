@@ -8,7 +8,6 @@ from protocols.payments.facts import Share
 from protocols.values.errors import Malformed, RuleViolation
 from protocols.values.ids import EntryId
 
-CLOSING_STATES = {1: "balanced", 2: "over", 3: "short", 4: "carried"}
 REFUND_REASONS = {1: "wrong_charge", 2: "food_problem", 3: "void", 4: "other"}
 _RECEIPT = re.compile(r"^(?:.*-)?([A-Z0-9]{1,8})-([0-9]{8})-([0-9]{1,9})$")
 _INT_MOST = 2**31 - 1

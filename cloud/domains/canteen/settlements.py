@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from asyncpg import Record
 
@@ -39,6 +39,12 @@ from protocols.payments.facts import Line, Settlement, decode
 from protocols.values.ids import EntryId
 from protocols.values.instants import day_to_date, local_day, to_datetime, to_ms
 
+_CLOSING_STATES: Final[dict[int, Literal["balanced", "over", "short", "carried"]]] = {
+    1: "balanced",
+    2: "over",
+    3: "short",
+    4: "carried",
+}
 _TOP_OF: Final = 1000
 _TOP_SHOWN: Final = 10
 _DAY_BEGAN: Final = timedelta(hours=48)
@@ -76,8 +82,8 @@ async def detail(core: Core, user: User, entry: EntryId) -> SettlementDetail:
         gross_fen=paid.gross_fen,
         discount_fen=paid.discount_fen,
         fee_fen=paid.fee_fen,
-        prices_version=stored.entry.prices_version,
-        rules_version=stored.entry.rules_version,
+        prices_version=stored.entry.prices_version if stored.entry else 0,
+        rules_version=stored.entry.rules_version if stored.entry else 0,
         lines=[_line(line, dishes) for line in paid.lines],
         shares=[
             ShareOut(bucket_id=s.bucket, name_zh=buckets.get(s.bucket, ""), amount_fen=s.amount) for s in paid.shares
@@ -129,7 +135,7 @@ async def closings(
     return make_page(rows, request, key=_key, item=_closing)
 
 
-async def dish_names(tx: Transaction, dish_ids: set[int]) -> dict[int, tuple[str, str]]:
+async def dish_names(tx: Transaction, dish_ids: set[int]) -> dict[int, tuple[str, str]]:  # noqa: ARG001 - runs in its transaction
     """Names in both tongues by id."""
     rows = await Dish.filter(id__in=sorted(dish_ids)).values("id", "name_zh", "name_en")
     return {row["id"]: (row["name_zh"], row["name_en"]) for row in rows}
@@ -276,6 +282,6 @@ def _closing(row: Record) -> ClosingOut:
         entry_id=str(EntryId(row["device"], row["epoch"], row["seq"])),
         lane_code=row["lane_code"] or "",
         cash_counted_fen=None if row["cash_counted_fen"] < 0 else row["cash_counted_fen"],
-        state=rules.CLOSING_STATES.get(row["state"], "carried"),
+        state=_CLOSING_STATES.get(row["state"], "carried"),
         difference_fen=row["settled_fen"] - row["refunded_fen"] - row["ledger_fen"],
     )

@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 async def send(core: Core, user: User, gateway_id: int, body: CommandIn) -> CommandOut:
-    """Send a command and wait a little for its answer. Without a broker it is `undelivered`: nothing else waits for it."""
+    """Send a command and wait a little for its answer; with no broker it is `undelivered`, and nothing waits for it."""
     now = core.clock.now()
     async with core.database.transaction(user.organisation_id) as tx:
         gateway = await gateways.found(tx, gateway_id)
@@ -125,8 +125,13 @@ async def _note(tx: Transaction, command_id: int, state: str, answer: CommandAns
 
 
 def _client(broker: BrokerAddress) -> aiomqtt.Client:
-    named = {"username": broker.username, "password": broker.password} if broker.username else {}
-    return aiomqtt.Client(broker.host, broker.port, timeout=_CONNECT_WITHIN_S, **named)
+    return aiomqtt.Client(
+        broker.host,
+        broker.port,
+        username=broker.username or None,
+        password=broker.password or None,
+        timeout=_CONNECT_WITHIN_S,
+    )
 
 
 def _shown(row: Record, now: datetime) -> CommandOut:

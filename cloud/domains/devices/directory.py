@@ -73,7 +73,7 @@ class GatewayDirectory:
         )
 
     async def provision(self, tx: Transaction, request: Provision, *, generation: int, now: datetime) -> Provisioned:
-        """Take the one-time code; the same code with the same key answers the same again. Raises CodeRefused, TooMany."""
+        """Take the one-time code; the same code with the same key answers the same. Raises CodeRefused, TooMany."""
         now_s = self._core.clock.monotonic_s()
         wait_s = self._tries.wait_s(now_s)
         if wait_s > 0:
@@ -129,8 +129,8 @@ class GatewayDirectory:
             now,
         )
         await tx.execute(
-            "UPDATE devices_gateways SET state = 'active', reason = '', epoch = $2, code_public_key = $3, software = $4 "
-            "WHERE id = $1",
+            "UPDATE devices_gateways SET state = 'active', reason = '', epoch = $2, code_public_key = $3, "
+            "software = $4 WHERE id = $1",
             gateway,
             epoch,
             request.public_key,

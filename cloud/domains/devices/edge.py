@@ -23,7 +23,7 @@ class KeyRotations:
     kinds = frozenset({int(Kind.KEY_ROTATED)})
     tables: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - read only
 
-    def rows(self, context: EntryContext, entry: Entry, payload: KeyRotated) -> Iterable[tuple[str, Row]]:
+    def rows(self, context: EntryContext, entry: Entry, payload: KeyRotated) -> Iterable[tuple[str, Row]]:  # noqa: ARG002
         """No rows; a key that is no point of the curve is set aside for a person."""
         try:
             check_public_key(payload.public_key)
@@ -62,8 +62,11 @@ class KeyRotations:
 
     async def _refused(self, tx: Transaction, context: EntryContext) -> None:
         """A key the old one does not vouch for is not taken: the gateway waits for a person."""
-        query = "UPDATE devices_gateways SET state = 'frozen', reason = 'key_not_vouched' WHERE id = $1 AND state = 'active'"
-        await tx.execute(query, context.device)
+        await tx.execute(
+            "UPDATE devices_gateways SET state = 'frozen', reason = 'key_not_vouched' "
+            "WHERE id = $1 AND state = 'active'",
+            context.device,
+        )
         await emit(tx, FROZEN, {"gateway_id": context.device}, at=context.received_at)
 
 
@@ -73,7 +76,7 @@ class CommandOutcomes:
     kinds = frozenset({int(Kind.COMMAND_DONE)})
     tables: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - read only
 
-    def rows(self, context: EntryContext, entry: Entry, payload: CommandDone) -> Iterable[tuple[str, Row]]:
+    def rows(self, context: EntryContext, entry: Entry, payload: CommandDone) -> Iterable[tuple[str, Row]]:  # noqa: ARG002
         """No rows of its own."""
         return ()
 

@@ -22,7 +22,6 @@ from cloud.domains.identity.tables import Operator
 from protocols.payments.credentials import hash_pin
 from protocols.payments.reference import CredentialKind
 
-
 _COLUMNS = {
     "person_id": "bigint",
     "kind": "smallint",

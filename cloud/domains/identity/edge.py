@@ -33,8 +33,8 @@ async def sites(tx: Transaction) -> list[int]:
 
 async def publish_people(tx: Transaction, person_ids: Sequence[int] | None, site_ids: Iterable[int]) -> dict[int, int]:
     """Send people (all of them for None) to sites; somebody who left is withdrawn. Answers the version by site."""
-    query = "SELECT * FROM identity_people" + ("" if person_ids is None else " WHERE id = ANY ($1)")
-    people = await tx.fetch(query, *([] if person_ids is None else [list(person_ids)]))
+    query = "SELECT * FROM identity_people WHERE $1::bigint[] IS NULL OR id = ANY ($1)"
+    people = await tx.fetch(query, None if person_ids is None else list(person_ids))
     rows: list[Row] = [
         (str(row["id"]), 0, None if row["state"] == "left" else encode(rules.replica_person(row))) for row in people
     ]

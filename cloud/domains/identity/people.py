@@ -1,4 +1,4 @@
-"""Use cases of people: join, change, block, leave. Each changes rows, replicas and the audit trail in one transaction."""
+"""Use cases of people: join, change, block, leave; rows, replicas and the audit trail change in one transaction."""
 
 from collections.abc import Sequence
 from datetime import date, datetime

@@ -1,7 +1,6 @@
 """Lists and look-ups of people in plain SQL."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from asyncpg import Record
 

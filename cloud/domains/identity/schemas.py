@@ -112,7 +112,7 @@ class CredentialIn(Body):
 
 
 class CredentialOut(BaseModel):
-    """A credential; `token` is shown once, when a static code is made. Sites that confirmed its revocation (rule 16)."""
+    """A credential; a static code's `token` is shown once. How many sites confirmed its revocation (rule 16)."""
 
     id: int
     kind: str

@@ -84,14 +84,15 @@ async def ids_by_number(tx: Transaction, wanted: Iterable[str]) -> Mapping[str, 
 
 async def people_for_grant(tx: Transaction, group_ids: Sequence[int]) -> list[Record]:
     """Everybody of these groups and the groups below them (all for none): id, number, state, blocked, valid_until."""
-    query = "SELECT p.id, p.number, p.state, p.blocked, p.valid_until FROM identity_people p WHERE p.state <> 'left'"
-    if not group_ids:
-        return await tx.fetch(query + " ORDER BY p.id")
-    below = (
+    return await tx.fetch(
         "WITH RECURSIVE below AS (SELECT id FROM identity_groups WHERE id = ANY ($1) UNION "
         "SELECT g.id FROM identity_groups g JOIN below ON g.parent_id = below.id) "
+        "SELECT p.id, p.number, p.state, p.blocked, p.valid_until FROM identity_people p "
+        "WHERE p.organisation_id = $2 AND p.state <> 'left' "
+        "AND (cardinality($1::bigint[]) = 0 OR p.group_id IN (SELECT id FROM below)) ORDER BY p.id",
+        list(group_ids),
+        tx.organisation_id,
     )
-    return await tx.fetch(f"{below}{query} AND p.group_id IN (SELECT id FROM below) ORDER BY p.id", list(group_ids))
 
 
 async def active_people(tx: Transaction) -> list[tuple[int, int]]:

@@ -45,7 +45,8 @@ async def flows(core: Core, user: User, person_id: int, request: PageRequest) ->
         if await identity.person(tx, person_id) is None:
             raise NotFound("there is no such person")
         rows = await tx.fetch(
-            "SELECT * FROM ledger_transfers WHERE person = $1 AND id <= $2 AND kind <> ALL ($3) ORDER BY id DESC LIMIT $4",
+            "SELECT * FROM ledger_transfers WHERE person = $1 AND id <= $2 AND kind <> ALL ($3) "
+            "ORDER BY id DESC LIMIT $4",
             person_id,
             after[0] if after else 2**62,
             [int(kind) for kind in _AMONG_PLACES],
@@ -69,7 +70,7 @@ def account_name(row: Record, side: str) -> str:
     return f"{kind}:{row[f'{side}_owner']} bucket:{row[f'{side}_bucket']}{place}"
 
 
-async def bucket_names(tx: Transaction) -> dict[int, str]:
+async def bucket_names(tx: Transaction) -> dict[int, str]:  # noqa: ARG001 - runs in its transaction
     """Names by id."""
     return {row["id"]: row["name_zh"] for row in await Bucket.all().values("id", "name_zh")}
 

@@ -83,7 +83,7 @@ async def _true_up(core: Core, tx: Transaction, bucket: Bucket) -> None:
         )
 
 
-async def deduction_order(tx: Transaction) -> list[int]:
+async def deduction_order(tx: Transaction) -> list[int]:  # noqa: ARG001 - runs in its transaction
     """Buckets as the first scene deducts them: its order of kinds, the earliest to expire first."""
     scene = await Scene.all().order_by("lane_kind", "canteen_id").first()
     kinds = list(scene.deduct_order) if scene else [2, 3, 4, 1, 5]

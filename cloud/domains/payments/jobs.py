@@ -38,10 +38,10 @@ async def release_in_doubt(core: Core) -> int:
 def register(core: Core) -> None:
     """Run both by time."""
 
-    async def every_minute(timestamp: int) -> None:
+    async def every_minute(timestamp: int) -> None:  # noqa: ARG001 - by name
         await pay_leavers(core)
 
-    async def every_night(timestamp: int) -> None:
+    async def every_night(timestamp: int) -> None:  # noqa: ARG001 - by name
         await release_in_doubt(core)
 
     core.jobs.periodic("payments.pay_leavers", "* * * * *", every_minute)

@@ -20,7 +20,6 @@ from protocols.ledger.accounts import Transfer, TransferKind
 from protocols.payments.facts import Share
 from protocols.values.instants import local_day, to_ms
 
-
 _POST_STEP = 1000
 
 
@@ -110,8 +109,9 @@ async def correct(core: Core, user: User, body: CorrectionIn, key: str) -> Moved
 async def refund(
     core: Core, tx: Transaction, *, person_id: int, stall_id: int, shares: Sequence[Share], cause: str
 ) -> None:
-    """Give shares back from a stall to a person's buckets, once for `cause`; a cleared bucket's share follows the
-    clearing (rule 10).
+    """Give shares back from a stall to a person's buckets, once for `cause`.
+
+    A cleared bucket's share follows the clearing (rule 10).
     """
     closed = {
         row["id"] for row in await Bucket.filter(id__in=[s.bucket for s in shares]).exclude(state="open").values("id")
@@ -165,7 +165,7 @@ async def business_day(core: Core, tx: Transaction, person_id: int) -> int:
     return local_day(to_ms(core.clock.now()), await places.zone_of(tx, person["home_site_id"]))
 
 
-async def _open_bucket(tx: Transaction, bucket_id: int) -> Bucket:
+async def _open_bucket(tx: Transaction, bucket_id: int) -> Bucket:  # noqa: ARG001 - runs in its transaction
     bucket = await Bucket.filter(id=bucket_id).select_for_update().first()
     if bucket is None:
         raise NotFound("there is no such bucket")

@@ -81,7 +81,7 @@ async def post_subsidy_file(
     user: Manager,
     file: Annotated[UploadFile, File(description="xlsx or csv with 工号 and 金额, perhaps 账户")],
     period: Annotated[str, Form(pattern=_PERIOD)],
-    dry_run: Annotated[bool, Form()] = False,
+    dry_run: Annotated[bool, Form()] = False,  # noqa: FBT002 - a form's field
 ) -> FileOut:
     """Grant what a file says, once for its digest; errors are told by row, and then nothing is granted."""
     content = await file.read(subsidy_files.BYTES_MOST + 1)

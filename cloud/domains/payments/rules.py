@@ -67,7 +67,7 @@ class FlowLine:
 
 
 def signed_for(line: FlowLine, person: int) -> list[tuple[int, int]]:
-    """(bucket, signed amount) of what a line changes of a person's money; nothing for moves among the person's places."""
+    """(bucket, signed amount) of what a line changes of a person's money; none for moves among their places."""
     mine = (Owner.PERSON, Owner.IN_DOUBT)
     parts: dict[int, int] = {}
     if line.debit_kind in mine and line.debit_owner == person:

@@ -112,9 +112,9 @@ async def _row(kind: Kind, row_id: Any) -> dict[str, Any]:
 
 
 def _check(kind: Kind, values: dict[str, Any]) -> None:
-    if kind is BUCKETS and values.get("starts_on") and values.get("expires_on"):
-        if values["expires_on"] < values["starts_on"]:
-            raise Invalid("expires_on", "a bucket does not end before it begins", reason="order")
+    starts_on, expires_on = values.get("starts_on"), values.get("expires_on")
+    if kind is BUCKETS and starts_on and expires_on and expires_on < starts_on:
+        raise Invalid("expires_on", "a bucket does not end before it begins", reason="order")
     if kind is LIMIT_RULES and not values["times"] and not values["amount_fen"]:
         raise Invalid("times", "a limit is of times or of fen", reason="missing")
     if kind is SCENES and values.get("ratio") and sum(part for _, part in values["ratio"]) != _WHOLE_PERMILLE:

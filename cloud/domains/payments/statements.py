@@ -48,9 +48,11 @@ FROM ledger_transfers WHERE organisation_id = $1 AND device IS NOT NULL GROUP BY
 
 
 async def statement(core: Core, user: User, month: str) -> StatementOut:
-    """The month whole. People: opening + movements = closing, and all movements = the balances kept. Stalls: what
-    people paid by the journal beside what the ledger booked. Subsidies: grants beside lines. Gateways: what each
-    stream's entries add up to beside what was posted for them, since the beginning.
+    """The month whole.
+
+    People: opening + movements = closing, and all movements = the balances kept. Stalls: the ledger beside the journal
+    less what the cloud gave back. Subsidies: lines beside grants. Gateways: what was posted for each beside what its
+    entries add up to, since the beginning.
     """
     first, last = rules.month_days(month)
     organisation = user.organisation_id
@@ -96,7 +98,8 @@ async def _kept(tx: Transaction, organisation: int) -> tuple[int, int]:
         list(_MINE),
     )
     balances = await tx.fetchval(
-        "SELECT coalesce(sum(balance), 0)::bigint FROM ledger_balances WHERE organisation_id = $1 AND owner_kind = ANY ($2)",
+        "SELECT coalesce(sum(balance), 0)::bigint FROM ledger_balances "
+        "WHERE organisation_id = $1 AND owner_kind = ANY ($2)",
         organisation,
         list(_MINE),
     )

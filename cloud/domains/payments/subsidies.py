@@ -1,4 +1,4 @@
-"""Subsidies: granted by rule or by file, each person once a period; the grant's bucket is of that period (rules 2, 8)."""
+"""Subsidies by rule or file: each person once a period, into a bucket of that period (rules 2, 8)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -111,7 +111,8 @@ async def give(core: Core, tx: Transaction, source: Source, grants: Sequence[tup
 
 async def _granted(tx: Transaction, source: Source, persons: Sequence[int]) -> set[int]:
     rows = await tx.fetch(
-        "SELECT person_id FROM payments_grants WHERE source = $1 AND period = $2 AND kind = $3 AND person_id = ANY ($4)",
+        "SELECT person_id FROM payments_grants "
+        "WHERE source = $1 AND period = $2 AND kind = $3 AND person_id = ANY ($4)",
         source.name,
         source.period,
         source.kind,

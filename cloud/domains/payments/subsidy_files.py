@@ -149,13 +149,14 @@ def _unknown(grants: Iterable[FileGrant], people: Any) -> list[FileError]:
 def _xlsx(content: bytes) -> Iterable[tuple[Any, ...]]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if sum(part.file_size for part in archive.infolist()) > _UNPACKED_MOST:
-                raise TooLarge("the workbook unpacks to too much")
+            unpacked = sum(part.file_size for part in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise Malformed("this is no readable xlsx workbook") from error
+    if unpacked > _UNPACKED_MOST:
+        raise TooLarge("the workbook unpacks to too much")
+    try:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        sheet = book.worksheets[0]
-        yield from sheet.iter_rows(max_row=ROWS_MOST + 2, max_col=20, values_only=True)
-    except TooLarge:
-        raise
+        yield from book.worksheets[0].iter_rows(max_row=ROWS_MOST + 2, max_col=20, values_only=True)
     except Exception as error:  # the reader raises whatever its parsers raise on broken files
         raise Malformed("this is no readable xlsx workbook") from error
 

@@ -37,7 +37,7 @@ async def add_building(
     return building
 
 
-async def site(tx: Transaction, site_id: int) -> Site:
+async def site(tx: Transaction, site_id: int) -> Site:  # noqa: ARG001 - runs in its transaction
     """A site of the transaction's organisation. Raises NotFound."""
     found = await Site.get_or_none(id=site_id)
     if found is None:
@@ -45,7 +45,7 @@ async def site(tx: Transaction, site_id: int) -> Site:
     return found
 
 
-async def sites(tx: Transaction) -> list[Site]:
+async def sites(tx: Transaction) -> list[Site]:  # noqa: ARG001 - runs in its transaction
     """All sites, in order of id."""
     return await Site.all().order_by("id").limit(10_000)
 

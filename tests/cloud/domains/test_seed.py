@@ -5,6 +5,7 @@ import time
 import pytest
 
 from cloud import seed
+from cloud.core.context import Core
 from protocols.payments.credentials import card_key
 from protocols.payments.reference import Credential
 from protocols.sync.codec import decode
@@ -14,7 +15,7 @@ SMALL = seed.Options(people=60, sites=2, lanes=6, plates=40, seed=42)
 
 
 @pytest.fixture
-async def core(fresh_core):
+async def core(fresh_core: Core) -> Core:
     return fresh_core
 
 
