@@ -100,7 +100,7 @@ def settlement(
 
 
 def open_edge(
-    folder: Path, *, clock: TestClock | None = None, options: StoreOptions = NO_LIMIT, identity: Identity = IDENTITY
+    folder: Path, *, clock: ManualClock | None = None, options: StoreOptions = NO_LIMIT, identity: Identity = IDENTITY
 ) -> Edge:
     """Open (again) a store with its journal and lease book; the caller closes it."""
     clock = clock or ManualClock()
