@@ -3,6 +3,7 @@
 import sys
 import tomllib
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from tools.environment import ROOT
@@ -43,7 +44,7 @@ def state_of(row: dict[str, Any], tests: list[Promise]) -> str:
     return "done" if row.get("done") else "part"
 
 
-def page(catalogue: list[dict[str, Any]], found: list[Promise]) -> str:
+def page(catalogue: list[dict[str, Any]], found: Iterable[Promise]) -> str:
     """The whole page as text."""
     by_id: dict[str, list[Promise]] = defaultdict(list)
     for promise in found:

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tools.environment import ROOT
@@ -21,10 +22,11 @@ class Promise:
     test: str
 
 
-def promises(folder: Path = TESTS) -> list[Promise]:
+@cache
+def promises(folder: Path = TESTS) -> tuple[Promise, ...]:
     """Every mark of every test under a folder, in order."""
     found = {each for path in sorted(folder.rglob("test_*.py")) for each in _in_file(path)}
-    return sorted(found)
+    return tuple(sorted(found))
 
 
 def _in_file(path: Path) -> Iterator[Promise]:

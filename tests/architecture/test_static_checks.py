@@ -27,7 +27,8 @@ def test_ruff_finds_nothing() -> None:
 
 def test_files_are_formatted() -> None:
     done = run("ruff", "format", "--check", ".")
-    assert done.returncode == 0, "run `ruff format .`\n" + done.stdout + done.stderr
+    named = [line.split("-->")[1] for line in done.stdout.splitlines() if "-->" in line]
+    assert done.returncode == 0, "run `ruff format .`\n" + "\n".join(named) + done.stderr
 
 
 @pytest.mark.timeout(TIMEOUT_S + 20)
