@@ -1,4 +1,4 @@
-"""`python -m cloud serve|check|migrate|backup|verify|restore|rotate-keys [--config cloud.toml]`."""
+"""`python -m cloud serve|check|seed|migrate|backup|verify|restore|rotate-keys [--config cloud.toml]`."""
 
 import argparse
 import asyncio
@@ -12,10 +12,12 @@ from pathlib import Path
 
 import uvloop
 
+from cloud import seed
 from cloud.core import logs
 from cloud.core.backup import Backups
 from cloud.core.backup_keeper import keep_backups
 from cloud.core.clock import SystemClock
+from cloud.core.context import Core
 from cloud.core.errors import CloudError
 from cloud.core.migrate import migrate
 from cloud.core.postgres import PostgresAddress
@@ -54,15 +56,7 @@ async def _serve(settings: Settings, _arguments: argparse.Namespace) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with open_core(settings, table_modules=table_modules()) as core:
-        first = await ensure_first_administrator(
-            core.database,
-            core.clock,
-            settings.security,
-            organisation_name=FIRST_ORGANISATION,
-            must_change_password=not settings.server.demo,
-        )
-        if first:
-            _tell("first_administrator", username=first.login, **asdict(first))
+        await _first_administrator(core)
         register(core)
         servers = Servers(create_app(core), core)
         await core.events.start()
@@ -74,6 +68,25 @@ async def _serve(settings: Settings, _arguments: argparse.Namespace) -> None:
         keeper.cancel()
         await asyncio.gather(keeper, return_exceptions=True)
     _tell("stopped")
+
+
+async def _first_administrator(core: Core) -> None:
+    first = await ensure_first_administrator(
+        core.database,
+        core.clock,
+        core.settings.security,
+        organisation_name=FIRST_ORGANISATION,
+        must_change_password=not core.settings.server.demo,
+    )
+    if first:
+        _tell("first_administrator", username=first.login, **asdict(first))
+
+
+async def _seed(settings: Settings, arguments: argparse.Namespace) -> None:
+    async with open_core(settings, table_modules=table_modules(), with_broker=False) as core:
+        await _first_administrator(core)
+        register(core)
+        await seed.run(core, arguments)
 
 
 async def _migrate(settings: Settings, _arguments: argparse.Namespace) -> None:
@@ -108,6 +121,7 @@ async def _rotate_keys(settings: Settings, arguments: argparse.Namespace) -> Non
 
 _COMMANDS = {
     "serve": _serve,
+    "seed": _seed,
     "migrate": _migrate,
     "backup": _backup,
     "verify": _verify,
@@ -143,12 +157,28 @@ def _settings(path: Path) -> Settings | None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m cloud", description=__doc__)
-    parser.add_argument("command", choices=["check", *_COMMANDS])
-    parser.add_argument("name", nargs="?", default="", help="of a backup; the newest by default")
-    parser.add_argument("--config", default="cloud.toml")
-    parser.add_argument("--even-older", action="store_true", help="restore a backup older than edges rely on")
-    parser.add_argument("--master", action="store_true", help="rotate-keys: the master key instead of the data keys")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    made = {name: commands.add_parser(name, help=text) for name, text in _HELP.items()}
+    for one in made.values():
+        one.add_argument("--config", default="cloud.toml")
+    for name in ("verify", "restore"):
+        made[name].add_argument("name", nargs="?", default="", help="of a backup; the newest by default")
+    made["restore"].add_argument("--even-older", action="store_true", help="although edges rely on a newer one")
+    made["rotate-keys"].add_argument("--master", action="store_true", help="the master key instead of the data keys")
+    seed.add_arguments(made["seed"])
     return parser
+
+
+_HELP = {
+    "serve": "run the core until a signal",
+    "check": "name the line and the reason of each wrong setting",
+    "seed": "make a sample campus in an empty database",
+    "migrate": "bring the database up to date",
+    "backup": "make a backup now",
+    "verify": "prove a backup by restoring it beside the database",
+    "restore": "put a backup in the place of the database; the core must be stopped",
+    "rotate-keys": "give every organisation a new data key",
+}
 
 
 if __name__ == "__main__":

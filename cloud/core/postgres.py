@@ -20,7 +20,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
-import psutil  # type: ignore[import-untyped]
 
 from cloud.core.errors import Unavailable
 
@@ -35,6 +34,7 @@ _SOCKET_PATH_MOST: Final = 100
 _START_TIMEOUT_S: Final = 60.0
 _STOP_TIMEOUT_S: Final = 30.0
 _POLL_S: Final = 0.05
+_PROCESSES: Final = Path("/proc")
 _SOCKET_LINE: Final = 4  # of postmaster.pid, from 0
 _PR_SET_PDEATHSIG: Final = 1
 _ROOTS_SERVICE_USER: Final = "nobody"
@@ -325,12 +325,25 @@ def _die_with_parent() -> Callable[[], None]:
 
 def _works_in(data: Path) -> bool:
     """Whether a process has `data` as its working directory, as every process of PostgreSQL has."""
-    wanted = str(data.resolve())
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.cwd() == wanted:
+    wanted = data.resolve()
+    if not _PROCESSES.exists():
+        return _named_process_lives(data)
+    for process in _PROCESSES.glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended meanwhile, or is another account's
+            if process.joinpath("cwd").readlink() == wanted:
                 return True
     return False
+
+
+def _named_process_lives(data: Path) -> bool:
+    """The best there is without `/proc`: the process named in the pid file."""
+    try:
+        os.kill(int((data / "postmaster.pid").read_text().split()[0]), 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError, IndexError):
+        return False
+    return True
 
 
 async def _ended(process: "subprocess.Popen[bytes]", timeout_s: float) -> bool:

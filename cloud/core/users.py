@@ -78,13 +78,15 @@ async def make_user(
 async def ensure_first_administrator(
     database: Database, clock: Clock, security: Security, *, organisation_name: str, must_change_password: bool
 ) -> OneTimePassword | None:
-    """On a database without organisations: make one with an administrator who holds every right; else None."""
+    """Where nobody can sign in yet: an administrator of the first organisation with every right; else None."""
     async with database.system_transaction() as tx:
-        if await tx.fetchval("SELECT 1 FROM core_organisations LIMIT 1"):
+        if await tx.fetchval("SELECT 1 FROM core_users LIMIT 1"):
             return None
-        organisation_id = await tx.fetchval(
-            "INSERT INTO core_organisations (name) VALUES ($1) RETURNING id", organisation_name
-        )
+        organisation_id = await tx.fetchval("SELECT min(id) FROM core_organisations")
+        if organisation_id is None:
+            organisation_id = await tx.fetchval(
+                "INSERT INTO core_organisations (name) VALUES ($1) RETURNING id", organisation_name
+            )
         await tx.enter(organisation_id)
         role_id = await make_role(tx, "系统管理员", rights.ALL)
         password = one_time_password()

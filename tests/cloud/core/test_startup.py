@@ -24,8 +24,8 @@ Given = Callable[..., Settings]
 @pytest.fixture
 def given(module_address: PostgresAddress, tmp_path: Path) -> Given:
     def make(**database: str) -> Settings:
-        named = {"dsn": module_address.dsn, "owner_dsn": module_address.owner_dsn, **database}
-        return replace(settings_for_tests(tmp_path / "state"), database=DatabaseSettings(**named))
+        plain = DatabaseSettings(dsn=module_address.dsn, owner_dsn=module_address.owner_dsn)
+        return replace(settings_for_tests(tmp_path / "state"), database=replace(plain, **database))  # type: ignore[arg-type]
 
     return make
 
