@@ -4,6 +4,9 @@ import { money, moneyShort, timeOf } from "@shared/show/format";
 import { t } from "../texts";
 import type { Done, Sample } from "./useDemo";
 
+const LEAST_FEN = 10_000;
+const HEADROOM = 1.15;
+
 /** What was on its way over the last minutes, the acts marked where they happened. */
 export function waitingOption(samples: Sample[], log: Done[], wordOf: (done: Done) => string): (ink: ChartInk) => EChartsCoreOption {
   const last = samples.at(-1);
@@ -20,10 +23,10 @@ export function waitingOption(samples: Sample[], log: Done[], wordOf: (done: Don
     yAxis: {
       type: "value",
       min: 0,
-      minInterval: 100,
+      max: (value: { max: number }) => Math.max(LEAST_FEN, value.max * HEADROOM),
       splitNumber: 3,
       splitLine: { lineStyle: { color: ink.line } },
-      axisLabel: { color: ink.soft, formatter: (fen: number) => moneyShort(fen) },
+      axisLabel: { color: ink.soft, formatter: (fen: number) => moneyShort(fen), showMaxLabel: false },
     },
     series: [
       {
