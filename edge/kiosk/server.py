@@ -110,6 +110,7 @@ class Kiosk:
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=_MOST_MESSAGE_BYTES)
         app.router.add_get("/", self._index)
+        app.router.add_get("/favicon.ico", _no_icon)
         app.router.add_get("/health", self._get_health)
         app.router.add_get("/lanes/{code}/state", self._get_state)
         app.router.add_get("/lanes/{code}/live", self._live)
@@ -193,6 +194,10 @@ async def _send(socket: web.WebSocketResponse, viewer: Viewer) -> None:
     with suppress(ConnectionError):
         while not socket.closed:
             await socket.send_str(json.dumps(await viewer.next(), ensure_ascii=False))
+
+
+async def _no_icon(_request: web.Request) -> web.Response:
+    return web.Response(status=204)
 
 
 def _side(request: web.Request) -> Side:
