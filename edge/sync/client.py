@@ -109,6 +109,7 @@ class SyncClient:
         if answer.epoch != parts.identity.epoch:
             raise Rejected("superseded", f"another gateway writes epoch {answer.epoch} of this site")
         parts.link.set_word(answer.state)
+        parts.link.set_online(online=True)
         await self._follow_prefix(answer)
         if answer.state == "declare":
             await self._declarer.declare(answer.generation)
@@ -160,7 +161,6 @@ class SyncClient:
 
     async def _beat(self) -> None:
         await self.beat_once()
-        self._parts.link.set_online(online=True)
         try:
             async with asyncio.timeout(self._settings.heartbeat_s * self._random.uniform(0.9, 1.1)):
                 await self._nudged.wait()
