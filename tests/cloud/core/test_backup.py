@@ -11,7 +11,7 @@ from cloud.core.backup import BackupBroken, Backups
 from cloud.core.backup_keeper import back_up_if_due
 from cloud.core.clock import ManualClock
 from cloud.core.errors import Conflict, NotFound
-from cloud.core.postgres import PostgresAddress
+from cloud.core.postgres import PostgresAddress, make_database
 from cloud.core.restore import CoreRuns, restore
 from cloud.main import BACKUP_FACTS
 from tests.support.cloud import (
@@ -182,3 +182,16 @@ async def test_a_verified_backup_leaves_no_scratch_database(backups: Backups, ad
         assert await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname LIKE 'qm-%'") == 0
     finally:
         await connection.close()
+
+
+@pytest.mark.rule(25)
+async def test_rule_25_a_machine_that_lost_everything_is_restored_from_the_copied_folder(
+    backups: Backups, address: PostgresAddress, postgres: PostgresServer, tmp_path: Path, clock: ManualClock
+) -> None:
+    await _add(address, tmp_path, "昨日")
+    await backups.verify((await backups.make()).name)
+    await make_database(address.admin_dsn, "bare_machine")
+    bare = postgres.embedded.address("bare_machine")
+    copied = Backups(tmp_path / "backups", bare, clock, timeout_s=60, master_key=MASTER_KEY)
+    assert (await restore(copied, bare, clock)).generation == 2
+    assert await _organisations(bare, tmp_path) == ["昨日"]
