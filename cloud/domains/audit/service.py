@@ -55,7 +55,8 @@ async def page(
     tx: Transaction, *, before_id: int, fetch: int, search: str, actor: str | None, target: str | None
 ) -> list[Record]:
     """Records, newest first, below `before_id`."""
-    where, arguments = ["organisation_id = $1", "id < $2"], [tx.organisation_id, before_id, fetch]  # type: tuple[list[str], list[Any]]
+    where: list[str] = ["organisation_id = $1", "id < $2"]
+    arguments: list[Any] = [tx.organisation_id, before_id, fetch]
     for column, value in (("actor", actor), ("target", target)):
         if value:
             arguments.append(value)

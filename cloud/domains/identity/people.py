@@ -11,7 +11,7 @@ from cloud.core.bulk import insert_rows
 from cloud.core.context import Core
 from cloud.core.crypto import OrganisationKeys
 from cloud.core.database import Transaction
-from cloud.core.errors import NotFound
+from cloud.core.errors import Invalid, NotFound
 from cloud.core.events import emit
 from cloud.core.masking import mask_identity_number, mask_phone
 from cloud.core.rights import PERSONAL_READ
@@ -33,6 +33,7 @@ def actor_of(user: User) -> str:
 
 async def join(core: Core, tx: Transaction, *, actor: str, people: Sequence[PersonIn]) -> list[int]:
     """Take people in, send them to every site, and say so. Answers their ids in order."""
+    await _check_homes(tx, [person.home_site_id for person in people])
     keys = await core.vault.keys(tx)
     now = core.clock.now()
     try:
@@ -68,6 +69,8 @@ async def change(core: Core, user: User, person_id: int, body: PersonPatch) -> R
         changes: dict[str, Any] = {k: v for k, v in body.model_dump(exclude_unset=True).items() if v is not None}
         if "phone" in changes:
             changes |= _phone(await core.vault.keys(tx), changes.pop("phone"))
+        if "home_site_id" in changes:
+            await _check_homes(tx, [changes["home_site_id"]])
         if changes:
             await Person.filter(id=person_id).update(**changes)
         after = await _row(tx, person_id)
@@ -236,6 +239,11 @@ async def _locked(tx: Transaction, person_id: int) -> Record:
     if state is None:
         raise NotFound("there is no such person")
     return await _row(tx, person_id)
+
+
+async def _check_homes(tx: Transaction, site_ids: Sequence[int]) -> None:
+    if await queries.missing_sites(tx, site_ids):
+        raise Invalid("home_site_id", "there is no such site", reason="unknown")
 
 
 def _plain(value: object) -> object:

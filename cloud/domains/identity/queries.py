@@ -1,6 +1,7 @@
 """Lists and look-ups of people in plain SQL."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from asyncpg import Record
 
@@ -26,7 +27,8 @@ async def page_of_people(
     state: str | None,
 ) -> list[Record]:
     """People in order of id; `search` finds part of a number or name, or a whole phone by its blind index."""
-    where, arguments = ["p.id > $1"], [after_id]  # type: tuple[list[str], list[Any]]
+    where: list[str] = ["p.id > $1"]
+    arguments: list[Any] = [after_id]
     if search:
         arguments += ["%" + _literal(search) + "%", phone_index]
         where.append(
@@ -44,6 +46,17 @@ async def page_of_people(
 async def person_row(tx: Transaction, person_id: int) -> Record | None:
     """One person with the names of group and home site."""
     return await tx.fetchrow(f"{_PEOPLE} WHERE p.id = $1", person_id)
+
+
+async def missing_sites(tx: Transaction, site_ids: Sequence[int]) -> list[int]:
+    """Those of the ids that are no site of the transaction's organisation."""
+    rows = await tx.fetch(
+        "SELECT k.id FROM unnest($1::bigint[]) AS k (id) "
+        "WHERE NOT EXISTS (SELECT 1 FROM places_sites s WHERE s.id = k.id AND s.organisation_id = $2)",
+        sorted(set(site_ids)),
+        tx.organisation_id,
+    )
+    return [row["id"] for row in rows]
 
 
 async def ids_matching(tx: Transaction, search: str, *, most: int) -> list[int]:
