@@ -307,15 +307,18 @@ def _lease_returned(fact: facts.LeaseReturned, seq: int, books: Books) -> list[M
     moves: list[Move] = []
     if books.branch:
         return moves
-    question = books.questions.get(fact.cause_n)
     for part in fact.moves:
         if part.amount < 0:
             raise RuleViolation("a return is not below zero")
         if part.amount:
             _hand_back(books, moves, part)
-            if question is not None and question.for_site and part.bucket not in books.cut:
-                wanted = (question.for_site, question.for_epoch, part.person, part.bucket, part.amount)
-                books.notes.passed_on.append(wanted)
+    question = books.questions.pop(fact.cause_n, None)
+    if question is not None and question.for_site:
+        books.notes.passed_on += [
+            (question.for_site, question.for_epoch, part.person, part.bucket, part.amount)
+            for part in fact.moves
+            if part.amount and part.bucket not in books.cut
+        ]
     if fact.cause_n:
         books.notes.answers.append((fact.cause_n, sum(part.amount for part in fact.moves)))
     return moves
@@ -350,6 +353,7 @@ def _shrink_answered(fact: facts.ShrinkAnswered, seq: int, books: Books) -> list
     if question.asked > given:
         owed: Key = (_RECEIVABLE, fact.person, fact.bucket, 0, 0)
         books.move(moves, _CORRECTION, owed, counter, question.asked - given)
+    del books.questions[fact.cause_n]
     books.notes.answers.append((fact.cause_n, given))
     return moves
 

@@ -249,8 +249,8 @@ class _Step:
         books, effects = self.books, self.effects
         kind = entry.kind
         try:
+            rows = self._rows(kind, entry, payload)  # first: they change nothing, so that only money is ever taken back
             moves = effects_of(kind, payload, seq, books)
-            rows = self._rows(kind, entry, payload)
         except RuleViolation as error:
             books.roll_back()
             return Problem(_code_of(type(error)), str(error)[:200])

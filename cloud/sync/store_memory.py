@@ -176,9 +176,9 @@ class MemoryStore:
             entry = decode_entry(stored[2])
             if entry.kind == Kind.SETTLEMENT:
                 sale.amount = decode_payload(Settlement, entry.payload).amount_fen
-        for branch in sorted({0, stream.branch}):
-            for key, amount in self.world.refunds.items():
-                if key[:4] == (stream.device, stream.epoch, branch, seq):
-                    sale.numbers.add(key[4])
-                    sale.refunded += amount
+        for (device, epoch, branch, of, number), amount in self.world.refunds.items():
+            same = branch == stream.branch or (branch == 0 and seq <= stream.forked_after)
+            if same and (device, epoch, of) == (stream.device, stream.epoch, seq):
+                sale.numbers.add(number)
+                sale.refunded += amount
         return sale

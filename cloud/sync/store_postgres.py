@@ -289,8 +289,8 @@ class PostgresStore:
         books.sales = {seq: Sale(amounts.get(seq, 0)) for seq in seqs}
         rows = await self.tx.fetch(
             "SELECT seq, refund_no, amount FROM ledger_refunds WHERE device = $1 AND epoch = $2"
-            " AND branch = ANY ($3::smallint[]) AND seq = ANY ($4::bigint[])",
-            stream.device, stream.epoch, sorted({0, stream.branch}), seqs,
+            " AND (branch = $3 OR branch = 0 AND seq <= $5) AND seq = ANY ($4::bigint[])",
+            stream.device, stream.epoch, stream.branch, seqs, stream.forked_after,
         )  # fmt: skip
         for seq, number, amount in rows:
             sale = books.sales[seq]

@@ -1,4 +1,6 @@
-"""`cloud`: an organisation's books over the module's database."""
+"""`cloud`: an organisation's books over the module's database, checked from scratch when the test is done."""
+
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -8,6 +10,8 @@ from tests.cloud.sync.rig import Cloud
 
 
 @pytest.fixture
-def cloud(database: Database, organisation_id: int, clock: ManualClock) -> Cloud:
+async def cloud(database: Database, organisation_id: int, clock: ManualClock) -> AsyncIterator[Cloud]:
     """Books of an organisation of its own."""
-    return Cloud(database, organisation_id, clock)
+    made = Cloud(database, organisation_id, clock)
+    yield made
+    assert await made.findings() == []

@@ -11,7 +11,9 @@ from cloud.core.clock import ManualClock
 from cloud.core.database import Database, Transaction
 from cloud.ledger import service as ledger
 from cloud.ledger.accounts import available, issuer
+from cloud.ledger.audit import Finding
 from cloud.sync import service as sync
+from cloud.sync.audit import check_books
 from cloud.sync.devices import DeviceKey, DeviceRecord, DeviceState
 from cloud.sync.ingest import Ingestor, Sender
 from cloud.sync.registry import Registry
@@ -248,6 +250,11 @@ class Cloud:
                 None if kind is None else int(kind),
             )
         return [tuple(row) for row in rows]
+
+    async def findings(self) -> list[Finding]:
+        """What does not hold in these books."""
+        async with self.database.transaction(self.organisation) as tx:
+            return await check_books(tx)
 
     async def fetch(self, query: str, *arguments: object) -> list[tuple[object, ...]]:
         """Rows as this organisation sees them."""
