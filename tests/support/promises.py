@@ -4,14 +4,13 @@ RULES = tuple(str(number) for number in range(1, 34) if number != 32)
 
 LESSONS = {
     "odoo-40567": "the server committed, the answer was lost, and the order came in twice",
-    "odoo-152259": "two senders synced the same order",
+    "odoo-152259": "two senders, or two loops of one, synced the same order",
     "odoo-288974": "paid offline after a draft had been synced, and the payment was gone",
     "odoo-261096": "the connection dropped again in mid-sync and the mark for unsent records was cleared",
     "odoo-125037": "a power cut lost what had been sold",
     "odoo-203431": "the day was closed before its sales had been synced",
-    "odoo-number-series": "two tills used one series of numbers",
+    "two-tills-one-number-series": "two tills used one series of numbers",
     "erpnext-11000": "one bad record stopped the queue",
-    "erpnext-concurrent-sync": "two sync loops ran at once",
     "erpnext-negative-stock": "what was sold offline went below zero",
     "square-reset": "a sign-out or reset lost stored payments",
     "square-24h": "stored payments expired after a day",
