@@ -12,12 +12,11 @@ from cloud.core.sessions import User
 from cloud.domains.devices import rules
 from cloud.domains.devices.errors import SiteHasGateway
 from cloud.domains.devices.events import CHANGED
-from cloud.domains.devices.schemas import CertificateOut, LostOut, ReplacedOut
+from cloud.domains.devices.schemas import BearerIn, CertificateOut, LostOut, ReplacedOut
 from cloud.domains.devices.tables import Gateway
 from cloud.domains.identity.events import record
 from cloud.domains.places import service as places
 from cloud.ledger import service as ledger
-from cloud.ledger.errors import UnknownLeaseSite
 from cloud.sync import service as sync
 from protocols.values.instants import local_day, to_ms
 
@@ -63,7 +62,7 @@ async def replace(core: Core, user: User, gateway_id: int) -> ReplacedOut:
         held = row["state"] in HOLDING
         if not held and await Gateway.exists(site_id=row["site_id"], state__in=HOLDING):
             raise SiteHasGateway
-        missing = await certificate(tx, row)
+        missing = await certificate(tx, gateway_id, row["epoch"])
         code, now = rules.make_code(), core.clock.now()
         expires_at = now + rules.CODE_VALID
         await _end(core, tx, gateway_id, user, state="never", action="devices.replace")
@@ -85,25 +84,30 @@ async def replace(core: Core, user: User, gateway_id: int) -> ReplacedOut:
         return ReplacedOut(id=gateway_id, provisioning_code=code, expires_at=expires_at, certificate=missing)
 
 
-async def declare_lost(core: Core, user: User, gateway_id: int, bearer: int) -> LostOut:
-    """A person declares the gateway lost: what it held goes to `in_doubt`, later facts cost `bearer` (rule 6)."""
+async def declare_lost(core: Core, user: User, gateway_id: int, body: BearerIn) -> LostOut:
+    """A person declares the gateway (or its earlier epoch) lost: what it held is in doubt, later facts cost the bearer.
+
+    Raises NotFound, Conflict (rule 6).
+    """
     async with core.database.transaction(user.organisation_id) as tx:
         row = await _locked(tx, gateway_id)
-        if not row["epoch"]:
-            raise Conflict("this gateway never held anything")
-        # the epoch that is lost: the last one of this gateway which was provisioned
-        zone = await places.zone_of(tx, row["site_id"])
+        epoch = body.epoch or row["epoch"]
+        query = "SELECT 1 FROM devices_epochs WHERE gateway_id = $1 AND epoch = $2"
+        if not await tx.fetchval(query, gateway_id, epoch):
+            raise Conflict("this gateway never held anything under that epoch")
         now = core.clock.now()
-        day = local_day(to_ms(now), zone)
-        missing = await certificate(tx, row)
-        try:
-            amount = await ledger.declare_lost(
-                tx, row["site_id"], epoch=row["epoch"], bearer=bearer, now=now, business_day=day
-            )
-        except UnknownLeaseSite:
-            amount = 0
-        if row["state"] != "never":
-            await _end(core, tx, gateway_id, user, state="lost", action="devices.declare_lost", bearer=bearer)
+        day = local_day(to_ms(now), await places.zone_of(tx, row["site_id"]))
+        missing = await certificate(tx, gateway_id, epoch)
+        amount = await ledger.declare_lost(
+            tx, row["site_id"], epoch=epoch, bearer=body.bearer, now=now, business_day=day
+        )
+        if epoch == row["epoch"] and row["state"] != "never":
+            await _end(core, tx, gateway_id, user, state="lost", action="devices.declare_lost", bearer=body.bearer)
+        else:
+            after = {"epoch": epoch, "bearer": body.bearer, "in_doubt_fen": amount}
+            target = f"gateway:{gateway_id}"
+            actor = f"user:{user.id}"
+            await record(tx, at=now, actor=actor, action="devices.declare_lost", target=target, after=after)
         return LostOut(in_doubt_fen=amount, certificate=missing)
 
 
@@ -124,10 +128,10 @@ async def resume(core: Core, user: User, gateway_id: int) -> None:
         await record(tx, at=now, actor=f"user:{user.id}", action="devices.resume", target=target)
 
 
-async def certificate(tx: Transaction, row: Record) -> CertificateOut | None:
+async def certificate(tx: Transaction, gateway_id: int, epoch: int) -> CertificateOut | None:
     """What the gateway's last heartbeat spoke of and the core has not: at least n entries, ¥x (rule 20)."""
-    for status in await sync.stream_statuses(tx, device=row["id"]):
-        if status.epoch == row["epoch"] and not status.branch:
+    for status in await sync.stream_statuses(tx, device=gateway_id):
+        if status.epoch == epoch and not status.branch:
             entries, fen = status.missing_at_least
             return CertificateOut(
                 epoch=status.epoch,

@@ -69,7 +69,7 @@ async def post_replace(core: CoreDependency, user: Manager, gateway_id: PathId) 
 @router.post("/gateways/{gateway_id}/declare-lost")
 async def post_declare_lost(core: CoreDependency, user: Manager, gateway_id: PathId, body: BearerIn) -> LostOut:
     """Declare a gateway lost."""
-    return await gateways.declare_lost(core, user, gateway_id, body.bearer)
+    return await gateways.declare_lost(core, user, gateway_id, body)
 
 
 @router.post("/gateways/{gateway_id}/resume", status_code=204)

@@ -84,6 +84,7 @@ class BearerIn(Body):
     """Who bears facts that come in after the release; an id of the customer's own books."""
 
     bearer: Id
+    epoch: Annotated[int, Field(ge=1, lt=2**31)] | None = None  # a replaced gateway's earlier life; else the present
 
 
 class LostOut(BaseModel):
