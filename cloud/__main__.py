@@ -27,10 +27,12 @@ from cloud.core.server import Servers
 from cloud.core.startup import open_backups, open_core, open_postgres
 from cloud.core.users import ensure_first_administrator
 from cloud.main import BACKUP_FACTS, create_app, register, table_modules
-from cloud.settings import Settings
+from cloud.settings import Settings, contradictions
 from protocols.settings.checker import load
+from protocols.settings.lines import find_lines
 
 FIRST_ORGANISATION = "示例单位"
+_STOPPED_BY_HAND = 130
 
 
 def main() -> int:
@@ -48,6 +50,8 @@ def main() -> int:
     except CloudError as error:
         print(f"{error.code}: {error.message}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return _STOPPED_BY_HAND
     return 0
 
 
@@ -148,9 +152,10 @@ def _settings(path: Path) -> Settings | None:
         print(f"{path}: cannot be read: {error}", file=sys.stderr)
         return None
     found = load(text, Settings)
-    if isinstance(found, Settings):
+    problems = found if isinstance(found, list) else contradictions(found, find_lines(text))
+    if isinstance(found, Settings) and not problems:
         return found
-    for problem in found:
+    for problem in problems:
         print(f"{path}: {problem}", file=sys.stderr)
     return None
 

@@ -1,7 +1,10 @@
 """Every setting of the core with its default and unit. `cloud.toml` shows them all."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from protocols.settings.checker import Problem
+from protocols.settings.lines import Path
 from protocols.settings.schema import section, setting
 
 _DAY_S = 86_400
@@ -132,3 +135,36 @@ class Settings:
     leases: Leases = section(Leases)
     sync: Sync = section(Sync)
     log: Log = section(Log)
+
+
+def contradictions(settings: Settings, lines: Mapping[Path, int]) -> list[Problem]:
+    """What each setting alone does not show: settings that do not go together."""
+    host, _, port = settings.broker.address.rpartition(":")
+    found = (
+        (
+            bool(settings.broker.address) and not (host and port.isdigit() and 0 < int(port) < 2**16),
+            ("broker", "address"),
+            "must be host:port",
+        ),
+        (
+            bool(settings.database.dsn) and not settings.database.owner_dsn,
+            ("database", "dsn"),
+            "needs owner_dsn beside it, for migrations",
+        ),
+        (
+            settings.database.pool_least > settings.database.pool_most,
+            ("database", "pool_least"),
+            "is above pool_most",
+        ),
+        (
+            settings.security.session_idle_s > settings.security.session_most_s,
+            ("security", "session_idle_s"),
+            "is above session_most_s",
+        ),
+        (
+            bool(settings.server.campus_url) and not settings.server.demo,
+            ("server", "campus_url"),
+            "is for demo = true only",
+        ),
+    )
+    return [Problem(lines.get(at, 0), ".".join(at), reason) for wrong, at, reason in found if wrong]

@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from cloud.core.context import Core
+from cloud.core.errors import Unavailable
 from cloud.core.tls import TlsFiles, ensure_tls
 
 _BACKLOG: Final = 1024
@@ -87,6 +88,10 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((host, port))
-    listening.listen(_BACKLOG)
+    try:
+        listening.bind((host, port))
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise Unavailable(f"cannot listen on {host}:{port}: {error.strerror}; change [server]") from error
     return listening

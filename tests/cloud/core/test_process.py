@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import ssl
 import sys
 import tempfile
@@ -16,8 +17,9 @@ from typing import Any
 import httpx
 import pytest
 
-from cloud.settings import Settings
+from cloud.settings import Settings, contradictions
 from protocols.settings.checker import load
+from protocols.settings.lines import find_lines
 from protocols.settings.render import render
 
 pytestmark = [pytest.mark.capability("PLT-12"), pytest.mark.timeout(180)]
@@ -148,6 +150,34 @@ async def test_check_names_the_line_and_the_reason(config: Path) -> None:
     assert "line 2: server.port: 70000 is above the most, 65535" in err
     assert "line 3: server.body_limit_bytes: must be a whole number, not a text" in err
     assert "line 5: brokr: is not a setting here; did you mean broker?" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[broker]\naddress = 'mqtt'", "line 2: broker.address: must be host:port"),
+        ("[broker]\naddress = 'mqtt:0'", "line 2: broker.address: must be host:port"),
+        ("[database]\n\ndsn = 'postgresql://x'", "line 3: database.dsn: needs owner_dsn beside it, for migrations"),
+        ("[database]\npool_least = 30", "line 2: database.pool_least: is above pool_most"),
+        ("[security]\nsession_idle_s = 86400", "line 2: security.session_idle_s: is above session_most_s"),
+        ("[server]\ncampus_url = 'http://127.0.0.1:1'", "line 2: server.campus_url: is for demo = true only"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_named(text: str, said: str) -> None:
+    found = load(text, Settings)
+    assert isinstance(found, Settings)
+    assert [str(problem) for problem in contradictions(found, find_lines(text))] == [said]
+
+
+async def test_a_taken_port_is_told_in_words(config: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        config.write_text(config.read_text().replace("port = 0", f"port = {port}", 1))
+        code, _, err = await _run(config, "serve")
+    assert code == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in err
 
 
 async def test_check_of_a_missing_file_says_so(tmp_path: Path) -> None:
