@@ -5,6 +5,10 @@ from typing import Any
 
 import apsw
 
+from edge.core.log import logger
+
+_log = logger("store")
+
 Undo = Callable[[], object]
 
 
@@ -43,11 +47,10 @@ class Transaction:
 
     def finish(self) -> None:
         """Tell those who asked that the commit stands."""
-        for act in self._committed:
-            act()
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget everything registered."""
+        committed, self._committed = self._committed, []
         self._undo.clear()
-        self._committed.clear()
+        for act in committed:
+            try:
+                act()
+            except Exception:  # noqa: BLE001  the commit stands whatever a listener does; its owner finds the trace
+                _log.exception("a listener failed after a commit")

@@ -171,7 +171,7 @@ class Writer:
                 if self._stopping:
                     return
                 continue
-            self._commit(group)
+            self._commit_whatever_happens(group)
             waiting = len(self._pending)
             # Lanes come in step: those just answered and those that queued meanwhile belong in one group. One lane
             # alone is never made to wait.
@@ -206,6 +206,15 @@ class Writer:
         if len(self._pending) < count and not self._stopping and (timeout_s is not None or not riders):
             self._wake.wait(timeout_s)
         self._wanted = 1
+
+    def _commit_whatever_happens(self, group: list[_Item]) -> None:
+        """A defect must not leave lanes waiting for ever: the group fails, the thread goes on."""
+        try:
+            self._commit(group)
+        except Exception as error:  # noqa: BLE001  as said above
+            _log.exception("the writer failed")
+            self._roll_back()
+            _fail(group, StoreBroken(f"the writer failed: {type(error).__name__}: {error}"))
 
     def _commit(self, group: list[_Item]) -> None:
         """Run and commit a group; on a full disk, once more without new business."""
@@ -258,7 +267,7 @@ class Writer:
             execute("SAVEPOINT unit")
         try:
             item.result = item.unit(self._tx)
-        except (apsw.FullError, apsw.IOError):
+        except (apsw.FullError, apsw.IOError, apsw.CorruptError):
             raise
         except BaseException as error:  # noqa: BLE001  whatever a unit raises is its caller's, in the caller's task
             item.error = error

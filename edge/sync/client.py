@@ -28,6 +28,7 @@ from edge.sync.settings import CloudSettings, SyncSettings
 from edge.sync.signer import Signer
 from edge.sync.uploader import Diverged, Uploader
 from protocols.sync.messages import Heartbeat, HeartbeatAnswer
+from protocols.values.errors import Malformed, RuleViolation
 from protocols.values.instants import local_day
 
 _KEEP_HOUSE_S: Final = 86_400.0
@@ -106,15 +107,18 @@ class SyncClient:
         before_ms = parts.time.monotonic_ms()
         answer = await self._session.post(HEARTBEAT, await self._heartbeat(), HeartbeatAnswer)
         parts.time.anchor(server_ms=answer.server_ms, round_trip_ms=parts.time.monotonic_ms() - before_ms)
-        if answer.epoch != parts.identity.epoch:
-            raise Rejected("superseded", f"another gateway writes epoch {answer.epoch} of this site")
-        parts.link.set_word(answer.state)
         parts.link.set_online(online=True)
+        superseded = answer.epoch != parts.identity.epoch
+        parts.link.set_word("superseded" if superseded else answer.state)
+        if superseded:  # another gateway holds the site's rights; what this one took is still sent (rule 21)
+            return answer
         await self._follow_prefix(answer)
         if answer.state == "declare":
             await self._declarer.declare(answer.generation)
-        await self.rights.pull(answer.lease_n)
-        await self.reference.follow(answer)
+        try:
+            await self.rights.pull(answer.lease_n)
+        finally:  # prices and revocations come down even where a lease message cannot be read
+            await self.reference.follow(answer)
         return answer
 
     async def _follow_prefix(self, answer: HeartbeatAnswer) -> None:
@@ -185,7 +189,8 @@ class SyncClient:
                 link.set_word("diverged")
                 link.set_online(online=True, trouble=str(error))
                 _log.error("%s", error)
-            except EdgeError as error:
+            except (EdgeError, Malformed, RuleViolation) as error:
+                link.set_online(online=link.state.online, trouble=str(error))
                 _log.warning("sync waits: %s", error)
             else:
                 backoff.succeeded()

@@ -22,6 +22,7 @@ from protocols.sync.messages import (
     LeasePage,
     ReplicaPage,
 )
+from protocols.values.errors import Malformed
 
 MESSAGES_PER_UNIT: Final = 200
 _MAX_PAGES: Final = 2_000
@@ -84,14 +85,22 @@ class Reference:
     async def follow(self, answer: HeartbeatAnswer) -> None:
         """Bring every collection to what the heartbeat's answer names, compare digests when due."""
         at_ms = self._time.now_ms()
+        broken: Malformed | None = None
         for name in STRUCTS:
-            head = self._replica.head(name)
-            newest = answer.replicas.get(name, 0)
-            if head.generation != answer.generation or head.version != newest:
-                await self.pull(name)
-            elif at_ms - head.checked_ms >= self._digest_ms:
-                await self.compare(name)
+            try:
+                await self._follow(name, answer, at_ms)
+            except Malformed as error:
+                broken = error
+        if broken is not None:
+            raise broken
         self._replica.confirm_fresh(at_ms)
+
+    async def _follow(self, name: str, answer: HeartbeatAnswer, at_ms: int) -> None:
+        head = self._replica.head(name)
+        if head.generation != answer.generation or head.version != answer.replicas.get(name, 0):
+            await self.pull(name)
+        elif at_ms - head.checked_ms >= self._digest_ms:
+            await self.compare(name)
 
     async def pull(self, name: str, *, reset: bool = False) -> None:
         """Fetch what changed, or the whole collection anew."""

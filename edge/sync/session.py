@@ -6,7 +6,6 @@ from functools import partial
 from typing import TypeVar
 
 from edge.core.clock import SiteTime
-from edge.core.errors import Rejected
 from edge.core.log import logger
 from edge.journal.identity import DeviceSecrets, Identity, save_identity
 from edge.store.writer import Writer
@@ -78,7 +77,5 @@ class CloudSession:
         before_ms = self._time.monotonic_ms()
         said = await self._api.post(SESSION, ask, Session)
         self._time.anchor(server_ms=said.server_ms, round_trip_ms=self._time.monotonic_ms() - before_ms)
-        if said.epoch != self._identity.epoch:
-            raise Rejected("superseded", f"this store holds epoch {self._identity.epoch}, the cloud knows {said.epoch}")
         self.generation = said.generation
         self._api.token = said.token

@@ -18,7 +18,9 @@ from protocols.canteen.reference import Dish
 from protocols.journal.codec import decode_entry
 from protocols.journal.kinds import Kind
 from protocols.payments.facts import Declaration, decode
-from protocols.sync.messages import Fault
+from protocols.payments.reference import Credential
+from protocols.sync.messages import Fault, ReplicaPage
+from protocols.values.errors import Malformed
 from tests.support.edge import gateway_settings, granted, settle_unit, settlement, site_at
 from tests.support.fake_cloud import FakeCloud, serving
 
@@ -310,3 +312,78 @@ async def test_a_wrong_code_is_told_at_once(tmp_path: Path) -> None:
                 await identify(stores, settings, site_time(settings.clock), software="t")
         finally:
             stores.close()
+
+
+@pytest.mark.rule(4, 21)
+async def test_rule_21_a_superseded_gateway_gets_no_rights_but_what_it_took_is_still_sent(tmp_path: Path) -> None:
+    cloud = FakeCloud()
+    async with serving(cloud):
+        with site_at(tmp_path, settings=gateway_settings(cloud.url)) as gateway:
+            await settle_after_grant(gateway, 3)
+            cloud.epoch = 2
+            for _ in range(3):
+                cloud.grant(1, 500)
+            async with running(gateway):
+                await until(lambda: gateway.site.link.state.word == "superseded")
+                await until(lambda: len(cloud.entries) == 4)
+            assert gateway.site.leases.n == 1
+
+
+@pytest.mark.rule(16, 20)
+async def test_rule_20_a_heartbeat_tells_what_a_lost_disk_would_have_held_and_what_is_revoked_here(
+    tmp_path: Path,
+) -> None:
+    cloud = FakeCloud()
+    card = msgspec.msgpack.encode(Credential(1, 1, 17, b"", 0, 99_991_231, 0))
+    for name in ("people", "operators"):
+        cloud.replicas[name] = []
+    cloud.publish("credentials", "card:ab", card)
+    async with serving(cloud):
+        with site_at(tmp_path, settings=gateway_settings(cloud.url)) as gateway:
+            await settle_after_grant(gateway, 3)
+            gateway.site.link.lanes = lambda: ((4, "idle", 2),)
+            await gateway.sync.beat_once()
+            assert gateway.site.replica.get("credentials", "card:ab", 0) is not None
+            cloud.publish("credentials", "card:ab", None)
+            await gateway.sync.beat_once()
+            assert gateway.site.replica.get("credentials", "card:ab", 0) is None
+            await gateway.sync.beat_once()
+            beat, journal = cloud.heartbeats[-1], gateway.site.journal
+            assert (beat.head_seq, beat.head, beat.sum_fen, beat.waiting) == (4, journal.head, 300, 4)
+            assert (beat.replicas["credentials"], beat.lease_n, beat.lanes) == (2, 1, ((4, "idle", 2),))
+            assert beat.disk_free_mb > 0
+            await gateway.sync._api.close()
+
+
+@pytest.mark.rule(26)
+async def test_rule_26_a_stopped_stream_keeps_its_backlog_and_goes_on_when_it_is_let(tmp_path: Path) -> None:
+    cloud = FakeCloud(state="stopped", refuse=Fault("stream_stopped", "a person must look", retry=False))
+    async with serving(cloud):
+        with site_at(tmp_path, settings=gateway_settings(cloud.url)) as gateway:
+            await settle_after_grant(gateway, 3)
+            async with running(gateway):
+                await until(lambda: gateway.site.link.state.word == "stream_stopped")
+                assert gateway.site.journal.committed().waiting == 4
+                cloud.refuse, cloud.state = None, "open"
+                await until(lambda: len(cloud.entries) == 4)
+                await until(lambda: gateway.site.link.state.word == "open")
+
+
+async def test_one_collection_that_cannot_be_read_holds_up_no_other(tmp_path: Path) -> None:
+    cloud = FakeCloud()
+    cloud.publish("people", "1", b"")
+    cloud.publish("prices", "5:0", msgspec.msgpack.encode((5, 0, 600, 1)))
+    broken = cloud.replica_page
+
+    def page(query: dict[str, str]) -> ReplicaPage:
+        made = broken(query)
+        return msgspec.structs.replace(made, digest=b"x" * 32) if made.collection == "people" else made
+
+    cloud.replica_page = page  # type: ignore[method-assign]
+    async with serving(cloud):
+        with site_at(tmp_path, settings=gateway_settings(cloud.url)) as gateway:
+            with pytest.raises(Malformed):
+                await gateway.sync.beat_once()
+            assert gateway.site.replica.get("prices", "5:0", 0).price_fen == 600
+            assert gateway.site.replica.age_s() > 10**6
+            await gateway.sync._api.close()
