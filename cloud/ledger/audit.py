@@ -21,7 +21,8 @@ _CHECKS: Final = {
             UNION ALL
             SELECT credit_owner_kind, credit_owner, credit_bucket, credit_site, credit_epoch, amount
             FROM ledger_transfers WHERE credit_owner_kind < 10
-        ), sums AS (SELECT owner_kind, owner, bucket, site, epoch, sum(amount) AS amount FROM moves GROUP BY 1, 2, 3, 4, 5)
+        ), sums AS (
+            SELECT owner_kind, owner, bucket, site, epoch, sum(amount) AS amount FROM moves GROUP BY 1, 2, 3, 4, 5)
         SELECT format('account %s holds %s, its lines say %s',
                       (owner_kind, owner, bucket, site, epoch), coalesce(b.balance, 0), coalesce(s.amount, 0))
         FROM sums AS s FULL JOIN ledger_balances AS b USING (owner_kind, owner, bucket, site, epoch)
@@ -34,7 +35,8 @@ _CHECKS: Final = {
             SELECT 1 FROM lease_sites AS s WHERE s.site = b.site AND s.epoch = b.epoch)
         GROUP BY b.site, b.epoch""",
     "a lost site still holds a lease": """
-        SELECT format('site %s epoch %s', s.site, s.epoch) FROM lease_sites AS s JOIN ledger_balances AS b USING (site, epoch)
+        SELECT format('site %s epoch %s', s.site, s.epoch)
+        FROM lease_sites AS s JOIN ledger_balances AS b USING (site, epoch)
         WHERE s.state = 'lost' AND b.owner_kind = 1 AND b.balance > 0 GROUP BY s.site, s.epoch""",
     "a grant's message and its line differ": """
         SELECT format('site %s epoch %s message %s', m.site, m.epoch, m.n) FROM lease_messages AS m
@@ -44,7 +46,8 @@ _CHECKS: Final = {
     "lease messages are not numbered without a gap": """
         SELECT format('site %s epoch %s', s.site, s.epoch) FROM lease_sites AS s
         WHERE (SELECT count(*) FROM lease_messages AS m WHERE m.site = s.site AND m.epoch = s.epoch) > s.newest_n
-           OR EXISTS (SELECT 1 FROM lease_messages AS m WHERE m.site = s.site AND m.epoch = s.epoch AND m.n > s.newest_n)""",
+           OR EXISTS (SELECT 1 FROM lease_messages AS m
+               WHERE m.site = s.site AND m.epoch = s.epoch AND m.n > s.newest_n)""",
     "more was given back than was paid": """
         SELECT format('settlement %s-%s-%s', r.device, r.epoch, r.seq) FROM (
             SELECT device, epoch, branch, seq, sum(amount) AS amount FROM ledger_refunds GROUP BY 1, 2, 3, 4) AS r

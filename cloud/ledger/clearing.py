@@ -20,7 +20,8 @@ UNION SELECT k.bucket, s.site, s.epoch FROM unnest($1::bigint[]) AS k (bucket), 
 _WAITING: Final = f"""
 SELECT c.bucket, c.site, c.epoch, c.passed_seq IS NOT NULL, coalesce((
     SELECT sum(b.balance) FROM ledger_balances AS b
-    WHERE b.owner_kind = {int(Owner.PERSON)} AND b.bucket = c.bucket AND b.site = c.site AND b.epoch = c.epoch), 0)::bigint
+    WHERE b.owner_kind = {int(Owner.PERSON)} AND b.bucket = c.bucket AND b.site = c.site AND b.epoch = c.epoch
+), 0)::bigint
 FROM lease_cutoff_sites AS c WHERE c.bucket = ANY ($1::bigint[]) ORDER BY c.bucket, c.site, c.epoch
 """  # noqa: S608 - made of constants
 

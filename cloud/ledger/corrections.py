@@ -1,4 +1,4 @@
-"""Corrections downward: take what is available, ask the sites for the rest, book what remains as a receivable (rule 9)."""
+"""Corrections downward: take what is available, ask sites for the rest, book what remains as owed (rule 9)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,15 +26,13 @@ async def shrink(
     tx: Transaction, person: int, bucket: int, amount: int, *,
     to: Account, cause: str, business_day: int, now: datetime, memo: str = "",
 ) -> Shrunk | None:  # fmt: skip
-    """Take `amount` off a person's bucket towards `to`; None where `cause` was posted before. No account goes below zero."""
+    """Take `amount` off a person's bucket towards `to`; None where `cause` was posted before."""
     if not await claim(tx, cause):
         return None
     source = available(person, bucket)
     free = (await load_balances(tx, [source], locked=True)).get(source, 0)
     taken = min(free, amount)
-    held = {
-        key: balance for key, balance in (await held_by_sites(tx, [person]))[person].items() if key[2] == bucket
-    }
+    held = {key: balance for key, balance in (await held_by_sites(tx, [person]))[person].items() if key[2] == bucket}
     asked = recalls(held, amount - taken)
     rest = amount - taken - sum(part.amount for _, _, part in asked)
     transfers = []

@@ -5,19 +5,15 @@ so (exceptions, or the loss account of a lost site), never refused (rules 6 and 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
+from cloud.ledger.books import FIRST_WITHOUT_FLOOR, Books, Key, Move
 from protocols.journal.kinds import Kind
 from protocols.ledger.accounts import Owner, TransferKind
 from protocols.payments import facts
 from protocols.values.errors import RuleViolation
-
-Key = tuple[int, int, int, int, int]  # an Account as a bare tuple: equal to it, and a third of its cost
-Move = tuple[int, Key, Key, int]  # kind, debit, credit, amount
-RefundKey = tuple[int, int]  # seq of the settlement, refund_no
 
 PAYLOADS: Final[dict[int, type[msgspec.Struct]]] = {
     Kind.INCARNATION: facts.Incarnation,
@@ -48,7 +44,6 @@ _CASH_DESK: Final = int(Owner.CASH_DESK)
 _EXCEPTIONS: Final = int(Owner.EXCEPTIONS)
 _LOSS: Final = int(Owner.LOSS)
 _RECEIVABLE: Final = int(Owner.RECEIVABLE)
-_FIRST_WITHOUT_FLOOR: Final = int(Owner.STALL)
 
 _GRANT: Final = int(TransferKind.LEASE_GRANT)
 _RETURN: Final = int(TransferKind.LEASE_RETURN)
@@ -66,83 +61,6 @@ class ReturnsTooMuch(RuleViolation):
 
 class RefundTooMuch(RuleViolation):
     """A refund beyond its settlement, or twice under one number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A lease message that waits for an answer: how much was asked, and where a shrink's money goes."""
-
-    asked: int
-    counter: tuple[int, int] | None
-    for_site: int = 0
-    for_epoch: int = 0
-
-
-@dataclass(slots=True)
-class Sale:
-    """What a refund is judged by: the settlement's amount (0: not known), what was given back, under which numbers."""
-
-    amount: int = 0
-    refunded: int = 0
-    numbers: set[int] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class Notes:
-    """What entries say beside money, for the store to write down."""
-
-    answers: list[tuple[int, int]] = field(default_factory=list)  # message number, amount given back
-    passed_on: list[tuple[int, int, int, int, int]] = field(default_factory=list)  # site, epoch, person, bucket, amount
-    cutoffs: list[tuple[int, int]] = field(default_factory=list)  # bucket, seq
-    standing: list[tuple[int, int, int]] = field(default_factory=list)  # person, rule, from_day
-    refunds: list[tuple[int, int, int, int]] = field(default_factory=list)  # settlement seq, number, amount, seq
-    declarations: list[facts.Declaration] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Books:
-    """The part of the books a batch touches. `balances` changes as entries post; `undo` takes one entry's change back."""
-
-    organisation: int
-    site: int
-    epoch: int
-    branch: int
-    balances: dict[Key, int]
-    cut: frozenset[int] = frozenset()  # buckets being cleared
-    passed: set[int] = field(default_factory=set)  # of them, those whose marker this stream has passed
-    questions: dict[int, Question] = field(default_factory=dict)
-    sales: dict[int, Sale] = field(default_factory=dict)
-    lost: bool = False
-    released: bool = False
-    bearer: int = 0
-    counting: frozenset[int] = frozenset()  # buckets of times, not fen
-    recovering: bool = False  # a restored cloud: leases given after the backup are not in the books yet (rule 25)
-    device: int = 0
-    notes: Notes = field(default_factory=Notes)
-    undo: list[tuple[Key, int]] = field(default_factory=list)
-
-    def leased(self, person: int, bucket: int) -> Key:
-        """The account this stream spends from."""
-        return (_PERSON, person, bucket, self.site, self.epoch)
-
-    def add(self, account: Key, amount: int) -> None:
-        """Change a floored balance (others are sums and need none)."""
-        if account[0] < _FIRST_WITHOUT_FLOOR:
-            old = self.balances.get(account, 0)
-            self.undo.append((account, old))
-            self.balances[account] = old + amount
-
-    def move(self, moves: list[Move], kind: int, debit: Key, credit: Key, amount: int) -> None:
-        """Record a movement and change the balances."""
-        self.add(debit, -amount)
-        self.add(credit, amount)
-        moves.append((kind, debit, credit, amount))
-
-    def roll_back(self) -> None:
-        """Take back what the entry at hand changed in the balances."""
-        for account, old in reversed(self.undo):
-            self.balances[account] = old
-        self.undo.clear()
 
 
 Effect = Callable[[Any, int, Books], list[Move]]
@@ -177,7 +95,7 @@ def business_day_of(payload: Any) -> int:
     return int(getattr(payload, "business_day", 0))
 
 
-def _settlement(fact: facts.Settlement, seq: int, books: Books) -> list[Move]:
+def _settlement(fact: facts.Settlement, _seq: int, books: Books) -> list[Move]:
     amount = fact.amount_fen
     if amount < 0 or fact.gross_fen - fact.discount_fen + fact.fee_fen != amount:
         raise RuleViolation("gross less discount plus fee is not the amount")
@@ -277,7 +195,7 @@ def _refund(fact: facts.Refund, seq: int, books: Books) -> list[Move]:
             continue
         target = _give(books, fact.person, share.bucket)
         books.move(moves, _REFUND, (_STALL, fact.stall, share.bucket, 0, 0), target, share.amount)
-        if share.bucket in books.passed and target[0] < _FIRST_WITHOUT_FLOOR:
+        if share.bucket in books.passed and target[0] < FIRST_WITHOUT_FLOOR:
             books.move(moves, _CLEARING, target, (_ISSUER, books.organisation, share.bucket, 0, 0), share.amount)
     sale.numbers.add(fact.refund_no)
     sale.refunded += fact.amount_fen
@@ -285,7 +203,7 @@ def _refund(fact: facts.Refund, seq: int, books: Books) -> list[Move]:
     return moves
 
 
-def _cash_taken(fact: facts.CashTaken, seq: int, books: Books) -> list[Move]:
+def _cash_taken(fact: facts.CashTaken, _seq: int, books: Books) -> list[Move]:
     if fact.amount_fen <= 0:
         raise RuleViolation("cash taken is above zero")
     moves: list[Move] = []
@@ -294,7 +212,7 @@ def _cash_taken(fact: facts.CashTaken, seq: int, books: Books) -> list[Move]:
     return moves
 
 
-def _cash_voided(fact: facts.CashVoided, seq: int, books: Books) -> list[Move]:
+def _cash_voided(fact: facts.CashVoided, _seq: int, books: Books) -> list[Move]:
     if fact.amount_fen <= 0:
         raise RuleViolation("cash given back is above zero")
     moves: list[Move] = []
@@ -303,7 +221,7 @@ def _cash_voided(fact: facts.CashVoided, seq: int, books: Books) -> list[Move]:
     return moves
 
 
-def _lease_returned(fact: facts.LeaseReturned, seq: int, books: Books) -> list[Move]:
+def _lease_returned(fact: facts.LeaseReturned, _seq: int, books: Books) -> list[Move]:
     moves: list[Move] = []
     if books.branch:
         return moves
@@ -338,7 +256,7 @@ def _hand_back(books: Books, moves: list[Move], part: facts.Movement) -> None:
         books.move(moves, _RETURN, source, (_PERSON, part.person, part.bucket, 0, 0), part.amount)
 
 
-def _shrink_answered(fact: facts.ShrinkAnswered, seq: int, books: Books) -> list[Move]:
+def _shrink_answered(fact: facts.ShrinkAnswered, _seq: int, books: Books) -> list[Move]:
     moves: list[Move] = []
     question = books.questions.get(fact.cause_n)
     if books.branch or question is None or question.counter is None:
@@ -375,7 +293,7 @@ def _cutoff_passed(fact: facts.CutoffPassed, seq: int, books: Books) -> list[Mov
     return moves
 
 
-def _standing_returned(fact: facts.StandingReturned, seq: int, books: Books) -> list[Move]:
+def _standing_returned(fact: facts.StandingReturned, _seq: int, books: Books) -> list[Move]:
     if not books.branch:
         books.notes.standing.append((fact.person, fact.rule, fact.from_day))
         if fact.cause_n:
@@ -383,7 +301,7 @@ def _standing_returned(fact: facts.StandingReturned, seq: int, books: Books) -> 
     return []
 
 
-def _declaration(fact: facts.Declaration, seq: int, books: Books) -> list[Move]:
+def _declaration(fact: facts.Declaration, _seq: int, books: Books) -> list[Move]:
     if not books.branch:
         books.notes.declarations.append(fact)
     return []

@@ -111,7 +111,9 @@ async def send(tx: Transaction, messages: Sequence[Outgoing]) -> list[tuple[int,
     return numbered
 
 
-async def messages_after(tx: Transaction, holder: Holder, after_n: int, *, limit: int) -> tuple[int, list[LeaseMessage]]:
+async def messages_after(
+    tx: Transaction, holder: Holder, after_n: int, *, limit: int
+) -> tuple[int, list[LeaseMessage]]:
     """The newest number, and the messages after one, in order without a gap."""
     newest = await tx.fetchval("SELECT newest_n FROM lease_sites WHERE site = $1 AND epoch = $2", *holder)
     if newest is None:

@@ -17,16 +17,12 @@ WHERE owner_kind = $1 AND site = $2 AND epoch = $3 AND balance > 0 ORDER BY owne
 """
 
 
-async def declare_lost(
-    tx: Transaction, holder: Holder, *, bearer: int, now: datetime, business_day: int
-) -> int:
-    """A person declares a site's gateway lost: its leases move to `in_doubt`. Answers the amount; harmless when repeated.
+async def declare_lost(tx: Transaction, holder: Holder, *, bearer: int, now: datetime, business_day: int) -> int:
+    """A person declares a site's gateway lost: its leases move to `in_doubt`. Answers the amount; repeatable.
 
     `bearer` (an organisation's or a supplier's id) bears facts that come after the release.
     """
-    stream = await tx.fetchrow(
-        "SELECT state FROM lease_sites WHERE site = $1 AND epoch = $2 FOR UPDATE", *holder
-    )
+    stream = await tx.fetchrow("SELECT state FROM lease_sites WHERE site = $1 AND epoch = $2 FOR UPDATE", *holder)
     if stream is None:
         raise UnknownLeaseSite
     await _hold_stream(tx, holder)
@@ -75,9 +71,7 @@ async def release_in_doubt(tx: Transaction, *, after_days: int, now: datetime, b
         if await claim(tx, f"release:{site}:{epoch}"):
             await post_lines(tx, transfers, cause=f"release:{site}:{epoch}", business_day=business_day, now=now)
             total += sum(transfer.amount for transfer in transfers)
-        await tx.execute(
-            "UPDATE lease_sites SET released_at = $3 WHERE site = $1 AND epoch = $2", *holder, now
-        )
+        await tx.execute("UPDATE lease_sites SET released_at = $3 WHERE site = $1 AND epoch = $2", *holder, now)
     return total
 
 

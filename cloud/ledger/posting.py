@@ -81,7 +81,7 @@ def floored_accounts(transfers: Iterable[Transfer]) -> set[Account]:
 
 
 async def load_balances(tx: Transaction, accounts: Iterable[Account], *, locked: bool = False) -> dict[Account, int]:
-    """Balances of those of `accounts` that exist; `locked` holds them, in one order for all, to the transaction's end."""
+    """Balances of those of `accounts` that exist; `locked` holds them to the end, in one order for all."""
     keys = sorted(accounts)
     if not keys:
         return {}

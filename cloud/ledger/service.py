@@ -121,7 +121,7 @@ async def give_standing_rights(
 
 
 async def cut_off(tx: Transaction, buckets: Sequence[int], *, now: datetime, business_day: int) -> int:
-    """Clear buckets: `available` now (answers that amount), each site when its stream has passed the marker (rule 8)."""
+    """Clear buckets: `available` now (answers that amount), each site once its stream passed the marker (rule 8)."""
     return await clearing.cut_off(tx, buckets, now=now, business_day=business_day)
 
 
@@ -130,9 +130,7 @@ async def clearing_state(tx: Transaction, buckets: Sequence[int]) -> list[cleari
     return await clearing.waiting(tx, buckets)
 
 
-async def declare_lost(
-    tx: Transaction, site: int, *, epoch: int, bearer: int, now: datetime, business_day: int
-) -> int:
+async def declare_lost(tx: Transaction, site: int, *, epoch: int, bearer: int, now: datetime, business_day: int) -> int:
     """A site's gateway is lost: its leases are in doubt from now on; answers the amount (rule 6)."""
     return await lost.declare_lost(tx, Holder(site, epoch), bearer=bearer, now=now, business_day=business_day)
 

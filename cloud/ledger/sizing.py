@@ -27,7 +27,9 @@ WHERE b.owner_kind = {int(Owner.PERSON)} AND b.owner = ANY ($1::bigint[]) AND b.
 """  # noqa: S608 - made of constants
 _HOMES: Final = """
 SELECT h.person, h.meal_fen, h.site, s.epoch FROM lease_homes AS h
-JOIN LATERAL (SELECT epoch FROM lease_sites WHERE site = h.site AND state = 'open' ORDER BY epoch DESC LIMIT 1) AS s ON true
+JOIN LATERAL (
+    SELECT epoch FROM lease_sites WHERE site = h.site AND state = 'open' ORDER BY epoch DESC LIMIT 1
+) AS s ON true
 WHERE h.person = ANY ($1::bigint[])
 """
 _SET_HOME: Final = """
@@ -87,9 +89,7 @@ async def grant(tx: Transaction, grants: Sequence[Grant], *, now: datetime, busi
     await write_lines(tx, lines)
 
 
-async def recall(
-    tx: Transaction, person: int, wanted: int, *, for_holder: Holder, buckets: Iterable[int] = ()
-) -> int:
+async def recall(tx: Transaction, person: int, wanted: int, *, for_holder: Holder, buckets: Iterable[int] = ()) -> int:
     """Ask the sites that hold a person's money to give back up to `wanted`; answers how much was asked for."""
     only = frozenset(buckets)
     held = (await held_by_sites(tx, [person]))[person]
@@ -109,8 +109,9 @@ async def recall(
 
 
 async def serve_visitor(
-    tx: Transaction, person: int, wanted: int, holder: Holder, *, now: datetime, business_day: int, order: Sequence[int] = ()
-) -> tuple[int, int]:
+    tx: Transaction, person: int, wanted: int, holder: Holder, *,
+    now: datetime, business_day: int, order: Sequence[int] = (),
+) -> tuple[int, int]:  # fmt: skip
     """Lease up to `wanted` to a visited site, and recall the rest; answers (granted, asked back). Raises LeasesWait."""
     await need_declared(tx)
     await lock_holders(tx, [holder])

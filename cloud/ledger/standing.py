@@ -29,9 +29,7 @@ class Right:
 _COLUMNS: Final = "person, rule, site, epoch, from_day, uses_a_day, next_site, next_epoch, visit_day"
 
 
-async def give_to_homes(
-    tx: Transaction, persons: Sequence[int], rule: int, *, from_day: int, uses_a_day: int
-) -> int:
+async def give_to_homes(tx: Transaction, persons: Sequence[int], rule: int, *, from_day: int, uses_a_day: int) -> int:
     """Give each person's home site the right to `rule`, unless some site has it; answers how many were given."""
     rows = await tx.fetch(
         "SELECT h.person, h.site FROM lease_homes AS h LEFT JOIN standing_rights AS r"
@@ -50,11 +48,10 @@ async def give_to_homes(
 
 
 async def want_for_visit(tx: Transaction, person: int, rules: Iterable[int], holder: Holder, *, day: int) -> int:
-    """A visited site wants limits of a person for a day: ask the holder for that day. Answers how many were asked for."""
-    asked = [r for r in await _load(tx, person, rules) if r.holder not in (_NOBODY, holder) and r.next_holder == _NOBODY]
-    await _store(
-        tx, [Right(r.person, r.rule, r.holder, r.from_day, r.uses_a_day, holder, day) for r in asked]
-    )
+    """A visited site wants limits of a person for a day: ask their holders. Answers how many were asked for."""
+    rights = await _load(tx, person, rules)
+    asked = [r for r in rights if r.holder not in (_NOBODY, holder) and r.next_holder == _NOBODY]
+    await _store(tx, [Right(r.person, r.rule, r.holder, r.from_day, r.uses_a_day, holder, day) for r in asked])
     await send(tx, [Outgoing(r.holder, LeaseKind.STANDING_RECALL, person, r.rule, 0, from_day=day) for r in asked])
     return len(asked)
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from cloud.ledger.effects import PAYLOADS, Key, Move, effects_of, pairs_of, sum_of
+from cloud.ledger.books import Key, Move
+from cloud.ledger.effects import PAYLOADS, effects_of, pairs_of, sum_of
 from cloud.sync.registry import EntryContext, Fact, Registry
 from cloud.sync.state import Effects, EntryState, Problem, Reading, SetAside, Slice, Wants
 from protocols.journal.codec import MAX_ENTRY_BYTES
@@ -287,13 +288,11 @@ class _Step:
     def _write_lines(self, moves: list[Move], seq: int, business_day: int) -> None:
         organisation = self.context.organisation
         posting_day, at, device, epoch, branch = self.tail
-        part = 0
-        for kind, debit, credit, amount in moves:
+        for part, (kind, debit, credit, amount) in enumerate(moves):
             self.effects.lines.append(
                 (organisation, kind, *debit, *credit, amount, _person(debit, credit), business_day, posting_day, at,
                  device, epoch, branch, seq, part, None, "")
             )  # fmt: skip
-            part += 1
 
     def _set_aside(
         self, seq: int, entry: Entry | None, payload: Any, how: EntryState, problem: Problem, behind: int

@@ -1,4 +1,4 @@
-"""The whole of the books: the ledger's own checks, and that every entry is exactly one of applied, parked, quarantined."""
+"""The whole of the books: the ledger's checks, and that an entry is one of applied, parked, quarantined."""
 
 from typing import Final
 
@@ -18,7 +18,8 @@ _CHECKS: Final = {
         WHERE s.device IS NULL OR i.seq > s.applied_through""",
     "an entry that waits is not on the list, or one on the list does not wait": """
         SELECT format('entry %s-%s-%s', i.device, i.epoch, i.seq) FROM inbox AS i LEFT JOIN quarantine AS q
-            ON q.device = i.device AND q.epoch = i.epoch AND q.branch = i.branch AND q.seq = i.seq AND q.state <> 'replayed'
+            ON q.device = i.device AND q.epoch = i.epoch AND q.branch = i.branch AND q.seq = i.seq
+            AND q.state <> 'replayed'
         WHERE (i.state = 1) <> (q.seq IS NULL)""",
     "money moved for an entry that is not applied": """
         SELECT format('entry %s-%s-%s', t.device, t.epoch, t.seq) FROM ledger_transfers AS t LEFT JOIN inbox AS i

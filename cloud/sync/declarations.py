@@ -32,9 +32,7 @@ async def declare(
     if not 1 <= part.part <= part.parts <= MOST_PARTS:
         raise RuleViolation(f"part {part.part} of {part.parts} is no part")
     if part.generation == generation:
-        await tx.execute(
-            _KEEP, *holder, generation, part.part, tx.organisation_id, part.parts, encode(part), now
-        )
+        await tx.execute(_KEEP, *holder, generation, part.part, tx.organisation_id, part.parts, encode(part), now)
     rows = await tx.fetch(
         "SELECT body, parts FROM declarations WHERE site = $1 AND epoch = $2 AND generation = $3 ORDER BY part",
         *holder, generation,

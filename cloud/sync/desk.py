@@ -25,7 +25,8 @@ from protocols.values.instants import local_day, to_ms
 Signer = Callable[[bytes], bytes]
 
 _MONEY_FIELDS: Final = (
-    "person", "amount_fen", "gross_fen", "discount_fen", "fee_fen", "amount", "bucket", "shares", "moves", "stall", "seq",
+    "person", "amount_fen", "gross_fen", "discount_fen", "fee_fen", "amount", "bucket", "shares", "moves", "stall",
+    "seq",
 )  # fmt: skip
 _RETRIED: Final = frozenset({BEHIND, UNKNOWN_KIND, "returns_too_much", "refund_too_much"})
 
@@ -85,8 +86,8 @@ class QuarantineDesk:
         record = b"quartermaster correction %d %d %d %d by %d needs %d " % (*key, by, needed)
         signature = self.sign(record + sm3(payload) + sm3(note.encode()))
         correction = await tx.fetchval(
-            "INSERT INTO corrections (organisation_id, device, epoch, branch, seq, payload, note, people_needed, made_by,"
-            " made_at, signature) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
+            "INSERT INTO corrections (organisation_id, device, epoch, branch, seq, payload, note, people_needed,"
+            " made_by, made_at, signature) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
             tx.organisation_id, *key, payload, note, needed, by, now, signature,
         )  # fmt: skip
         await self._approve(tx, correction, by=by, now=now)
@@ -175,9 +176,7 @@ class QuarantineDesk:
         state = await store.load(stream, wants_of(facts), context.organisation)
         tried = {entry.seq for entry, _ in facts}
         state.waiting -= tried
-        state.blocked = {
-            subject: seq for subject, seq in await _blocked(store.tx, stream, tried)
-        }
+        state.blocked = dict(await _blocked(store.tx, stream, tried))
         effects, still = apply_again(state, facts, context, self.registry)
         async with store.savepoint():
             await store.write_again(context, effects, self.registry)

@@ -69,7 +69,7 @@ class DeviceDirectory(Protocol):
         """
 
     async def freeze(self, tx: Transaction, device: int, *, reason: str) -> None:
-        """A fork was seen: freeze the device's keys, tell a person. Organisation's transaction; harmless when repeated."""
+        """A fork was seen: freeze the device's keys, tell a person. Organisation's transaction; repeatable."""
 
     async def software_seen(self, tx: Transaction, device: int, software: str) -> None:
         """A session was opened by this software. Organisation's transaction."""

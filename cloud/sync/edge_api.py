@@ -119,9 +119,7 @@ class EdgeApi:
             await tx.enter(device.organisation)
             await self._directory.software_seen(tx, device.device, request.software[:100])
         token = self._tokens.make(device=device.device, key_id=key.key_id, now_s=int(now.timestamp()))
-        return Session(
-            token, self._tokens.lifetime_s, device.epoch, generation, to_ms(now), device.site_key
-        )
+        return Session(token, self._tokens.lifetime_s, device.epoch, generation, to_ms(now), device.site_key)
 
     async def batch(self, token: str, batch: Batch) -> BatchAnswer:
         """Take facts in."""

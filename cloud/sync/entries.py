@@ -127,7 +127,7 @@ def _listed(kind: Any, value: Any) -> Any:
         return bytes.fromhex(value)
     if get_origin(kind) is tuple and isinstance(value, list):
         parts = get_args(kind)
-        if len(parts) == 2 and parts[1] is ...:
+        if parts[-1] is ...:
             return [_listed(parts[0], each) for each in value]
         return [_listed(part, each) for part, each in zip(parts, value, strict=True)]
     return value

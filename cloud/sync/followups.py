@@ -4,7 +4,7 @@ from typing import Final
 
 from cloud.core.database import Transaction
 from cloud.ledger import standing
-from cloud.ledger.effects import Notes
+from cloud.ledger.books import Notes
 from cloud.ledger.lease_store import Holder, sites_missing
 from cloud.ledger.leases import Part
 from cloud.ledger.sizing import pass_on_returned
@@ -40,9 +40,10 @@ async def follow_up(tx: Transaction, context: EntryContext, notes: Notes) -> Non
     for person, rule, from_day in notes.standing:
         await standing.returned(tx, holder, person, rule, from_day=from_day)
     for declaration in notes.declarations:
-        await declarations.declare(
-            tx, holder, declaration, now=context.received_at, business_day=context.posting_day
-        )
+        await declarations.declare(tx, holder, declaration, now=context.received_at, business_day=context.posting_day)
     if notes.passed_on and not await sites_missing(tx):
-        wanted = [(Holder(site, epoch), person, Part(bucket, amount)) for site, epoch, person, bucket, amount in notes.passed_on]
+        wanted = [
+            (Holder(site, epoch), person, Part(bucket, amount))
+            for site, epoch, person, bucket, amount in notes.passed_on
+        ]
         await pass_on_returned(tx, wanted, now=context.received_at, business_day=context.posting_day)

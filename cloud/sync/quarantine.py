@@ -106,7 +106,8 @@ async def read_quarantine(tx: Transaction, item_id: int) -> QuarantineDetail:
     if stored["correction_id"] is not None:
         _, mended = decoded(body, stored["payload"])
         approvals = await tx.fetch(
-            "SELECT person, approved_at FROM correction_approvals WHERE correction_id = $1 ORDER BY approved_at, person",
+            "SELECT person, approved_at FROM correction_approvals WHERE correction_id = $1"
+            " ORDER BY approved_at, person",
             stored["correction_id"],
         )
         correction = Correction(

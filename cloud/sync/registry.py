@@ -46,8 +46,13 @@ class EntryContext:
 class EntryHandler(Protocol):
     """A domain's part in some kinds of entries. `rows` is pure: same arguments, same rows."""
 
-    kinds: frozenset[int]
-    tables: Mapping[str, Sequence[str]]  # table -> columns, in the order of the rows
+    @property
+    def kinds(self) -> frozenset[int]:
+        """The kinds of entries it takes part in; a class attribute will do."""
+
+    @property
+    def tables(self) -> Mapping[str, Sequence[str]]:
+        """Table -> columns, in the order of the rows; a class attribute will do."""
 
     def rows(self, context: EntryContext, entry: Entry, payload: Any) -> Iterable[tuple[str, Row]]:
         """Rows of one entry. Raise Malformed or RuleViolation to have it set aside for a person."""

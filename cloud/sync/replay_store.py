@@ -52,8 +52,8 @@ async def finish(
     key = (stream.device, stream.epoch, stream.branch)
     if applied:
         await tx.execute(
-            "UPDATE quarantine SET state = 'replayed', resolved_at = $5 WHERE device = $1 AND epoch = $2 AND branch = $3"
-            " AND seq = ANY ($4::bigint[])",
+            "UPDATE quarantine SET state = 'replayed', resolved_at = $5"
+            " WHERE device = $1 AND epoch = $2 AND branch = $3 AND seq = ANY ($4::bigint[])",
             *key, list(applied), now,
         )  # fmt: skip
         await tx.execute(
@@ -64,7 +64,8 @@ async def finish(
         await tx.execute(
             "UPDATE quarantine SET reason_code = k.code, reason = k.words"
             " FROM unnest($4::bigint[], $5::text[], $6::text[]) AS k (seq, code, words)"
-            " WHERE device = $1 AND epoch = $2 AND branch = $3 AND quarantine.seq = k.seq AND quarantine.state <> 'replayed'",
+            " WHERE device = $1 AND epoch = $2 AND branch = $3 AND quarantine.seq = k.seq"
+            " AND quarantine.state <> 'replayed'",
             *key, list(still), [p.code for p in still.values()], [p.words.replace("\x00", "?") for p in still.values()],
         )  # fmt: skip
     await _move_counts(tx, stream, [item for item in items if item.seq in set(applied)])

@@ -90,9 +90,7 @@ async def page(
 
 
 async def _digest(tx: Transaction, site: int, collection: str) -> bytes:
-    kept = await tx.fetchval(
-        "SELECT digest FROM replica_heads WHERE site = $1 AND collection = $2", site, collection
-    )
+    kept = await tx.fetchval("SELECT digest FROM replica_heads WHERE site = $1 AND collection = $2", site, collection)
     if kept is not None:
         return bytes(kept)
     rows = await tx.fetch(

@@ -1,6 +1,7 @@
 """`/edge/v1` over HTTP: msgpack in, msgpack out, every error a Fault (see protocols/sync/messages.py)."""
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Coroutine
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -30,6 +31,8 @@ from protocols.values.errors import Malformed
 SMALL_BODY_BYTES: Final = 256 * 1024
 BATCH_BODY_BYTES: Final = MAX_BATCH_BYTES + 256 * 1024
 _INT64: Final = 2**63
+_DIGITS: Final = 20
+_NAME: Final = re.compile(r"[a-z_]{1,64}")
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -67,7 +70,7 @@ class _Routes:
     """One small function a path."""
 
     def __init__(self, api_of: Callable[[Request], EdgeApi]) -> None:
-        self._api_of = api_of
+        self._of = api_of
 
     def router(self) -> APIRouter:
         router = APIRouter(prefix="/edge/v1", route_class=_FaultRoute, include_in_schema=False)
@@ -89,35 +92,37 @@ class _Routes:
 
     async def provision(self, request: Request) -> Response:
         """POST a Provision."""
-        return _answer(await self._api_of(request).provision(await _message(request, Provision)))
+        return _answer(await self._of(request).provision(await _message(request, Provision)))
 
     async def session(self, request: Request) -> Response:
         """POST an OpenSession."""
-        return _answer(await self._api_of(request).open_session(await _message(request, OpenSession)))
+        return _answer(await self._of(request).open_session(await _message(request, OpenSession)))
 
     async def batches(self, request: Request) -> Response:
         """POST a Batch."""
         token = _token(request)
-        return _answer(await self._api_of(request).batch(token, await _message(request, Batch, most=BATCH_BODY_BYTES)))
+        return _answer(await self._of(request).batch(token, await _message(request, Batch, most=BATCH_BODY_BYTES)))
 
     async def heartbeat(self, request: Request) -> Response:
         """POST a Heartbeat."""
         token = _token(request)
-        return _answer(await self._api_of(request).heartbeat(token, await _message(request, Heartbeat)))
+        return _answer(await self._of(request).heartbeat(token, await _message(request, Heartbeat)))
 
     async def lease_asks(self, request: Request) -> Response:
         """POST a LeaseAsk."""
         token = _token(request)
-        return _answer(await self._api_of(request).lease_ask(token, await _message(request, LeaseAsk)))
+        return _answer(await self._of(request).lease_ask(token, await _message(request, LeaseAsk)))
 
     async def declarations(self, request: Request) -> Response:
         """POST a Declaration."""
         token = _token(request)
-        return _answer(await self._api_of(request).declare(token, await _message(request, Declaration, most=BATCH_BODY_BYTES)))
+        return _answer(
+            await self._of(request).declare(token, await _message(request, Declaration, most=BATCH_BODY_BYTES))
+        )
 
     async def leases(self, request: Request) -> Response:
         """GET ?after=n."""
-        return _answer(await self._api_of(request).leases(_token(request), _number(request, "after")))
+        return _answer(await self._of(request).leases(_token(request), _number(request, "after")))
 
     async def replicas(self, request: Request) -> Response:
         """GET ?collection=&generation=&after=."""
@@ -129,9 +134,9 @@ class _Routes:
 
     async def _page(self, request: Request, collection: str) -> Response:
         generation, after = _number(request, "generation"), _number(request, "after")
-        if not collection or len(collection) > 64 or "\x00" in collection:
+        if not _NAME.fullmatch(collection):
             raise MalformedRequest("name a collection")
-        return _answer(await self._api_of(request).replica(_token(request), collection, generation=generation, after=after))
+        return _answer(await self._of(request).replica(_token(request), collection, generation=generation, after=after))
 
 
 async def _message(request: Request, kind: type[T], *, most: int = SMALL_BODY_BYTES) -> T:
@@ -153,7 +158,7 @@ def _token(request: Request) -> str:
 def _number(request: Request, name: str) -> int:
     text = request.query_params.get(name, "0")
     try:
-        number = int(text) if len(text) <= 20 else _INT64
+        number = int(text) if len(text) <= _DIGITS else _INT64
     except ValueError:
         number = _INT64
     if not -_INT64 <= number < _INT64:

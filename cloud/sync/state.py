@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-from cloud.ledger.effects import Books, Notes
+from cloud.ledger.books import Books, Notes
 from cloud.sync.registry import Fact, Row
 from protocols.journal.messages import Entry
 
@@ -101,7 +101,8 @@ class Effects:
     rows: dict[str, list[Row]] = field(default_factory=dict)
     facts: list[Fact] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
-    counts: dict[tuple[int, int], list[int]] = field(default_factory=dict)  # (lane, hour) -> applied, quarantined, parked
+    # (lane, hour) -> applied, quarantined, parked
+    counts: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     deltas: dict[tuple[int, int, int, int, int], int] = field(default_factory=dict)
     notes: Notes = field(default_factory=Notes)
     sum_fen: int = 0

@@ -25,9 +25,7 @@ class Store(Protocol):
     async def set_state(self, stream: StreamState, state: str, reason: str) -> None:
         """Hold, stop or freeze a stream."""
 
-    async def write_part(
-        self, context: EntryContext, reading: Reading, effects: Effects, registry: Registry
-    ) -> None:
+    async def write_part(self, context: EntryContext, reading: Reading, effects: Effects, registry: Registry) -> None:
         """Keep the very bytes of a part of a batch (as applied), with the lines and rows drained from `effects`."""
 
     async def finish(

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cloud.ledger.effects import Books, Key, Question, Sale
+from cloud.ledger.books import Books, Key, Question, Sale
 from cloud.sync.registry import EntryContext, Registry, Row
 from cloud.sync.state import Effects, EntryState, Reading, Received, SetAside, Slice, StreamState, Wants
 from protocols.journal.chain import genesis
@@ -98,7 +98,13 @@ class MemoryStore:
         kept = self.world.streams[stream.device, stream.epoch, stream.branch]
         kept.state, kept.state_reason = state, reason
 
-    async def write_part(self, context: EntryContext, reading: Reading, effects: Effects, registry: Registry) -> None:
+    async def write_part(
+        self,
+        context: EntryContext,
+        reading: Reading,
+        effects: Effects,
+        registry: Registry,  # noqa: ARG002 - columns mean nothing here
+    ) -> None:
         """Keep the very bytes of a part of a batch, with its lines and rows."""
         lines, rows = effects.drain()
         key = (context.device, context.epoch, context.branch)
@@ -109,7 +115,12 @@ class MemoryStore:
             self.world.rows[table] += made
 
     async def finish(
-        self, context: EntryContext, effects: Effects, state: Slice, registry: Registry, received: Received
+        self,
+        context: EntryContext,
+        effects: Effects,
+        state: Slice,  # noqa: ARG002 - the world itself is at hand
+        registry: Registry,  # noqa: ARG002 - domains are not told
+        received: Received,  # noqa: ARG002 - no clock, no checkpoint
     ) -> None:
         """Move the balances and the stream, and set aside what waits."""
         world = self.world
@@ -135,7 +146,7 @@ class MemoryStore:
         """A part of the transaction that an error takes back by itself."""
         return self._savepoint()
 
-    def deterministic(self, error: Exception) -> bool:
+    def deterministic(self, error: Exception) -> bool:  # noqa: ARG002 - whatever it is
         """Nothing here fails by chance."""
         return True
 

@@ -9,7 +9,7 @@ import asyncpg
 
 from cloud.core.database import Transaction
 from cloud.core.errors import Unavailable
-from cloud.ledger.effects import Books, Key, Question, Sale
+from cloud.ledger.books import Books, Key, Question, Sale
 from cloud.ledger.posting import LINE_COLUMNS, load_balances, move_balances
 from cloud.sync.entries import settlement_amounts
 from cloud.sync.followups import follow_up
@@ -111,7 +111,7 @@ class PostgresStore:
             books.released, books.recovering = scope[2], scope[3] and scope[0] != "lost"
         await self._load_buckets(books, wants)
         self._held = await load_balances(self.tx, _accounts(books, wants))
-        books.balances.update(self._held)
+        books.balances.update(self._held.items())
         if books.recovering:
             await load_balances(self.tx, [a for a in self._held if not a.site], locked=True)
         if wants.questions:
@@ -154,9 +154,7 @@ class PostgresStore:
             stream.device, stream.epoch, stream.branch, state, reason,
         )  # fmt: skip
 
-    async def write_part(
-        self, context: EntryContext, reading: Reading, effects: Effects, registry: Registry
-    ) -> None:
+    async def write_part(self, context: EntryContext, reading: Reading, effects: Effects, registry: Registry) -> None:
         """Keep the very bytes of a part of a batch (as applied), with the lines and rows drained from `effects`."""
         lines, rows = effects.drain()
         head = (context.organisation, context.device, context.epoch, context.branch)
@@ -212,9 +210,7 @@ class PostgresStore:
 
     async def count_duplicates(self, context: EntryContext, many: int) -> None:
         """Count entries that had come before, by the hour they came again."""
-        await self.tx.execute(
-            _DUPLICATES, context.device, context.received_at, context.organisation, many
-        )
+        await self.tx.execute(_DUPLICATES, context.device, context.received_at, context.organisation, many)
 
     def savepoint(self) -> AbstractAsyncContextManager[object]:
         """A nested transaction."""

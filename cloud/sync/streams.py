@@ -1,4 +1,4 @@
-"""Streams: opening them, how they stand, resuming them. `safe_through` is moved by a verified backup (main wires it)."""
+"""Streams: opening them, how they stand, resuming them. A verified backup moves `safe_through` (main wires it)."""
 
 from dataclasses import dataclass
 from datetime import datetime

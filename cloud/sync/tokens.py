@@ -1,4 +1,4 @@
-"""Bearer tokens of edge sessions: signed, not stored, so that any worker can check them; the device is looked up anew."""
+"""Bearer tokens of edge sessions: signed, not stored, so that any worker can check them."""
 
 from typing import Final
 

@@ -52,7 +52,9 @@ class Site:
         for _ in range(many):
             person = self.chance.choice(self.diners)
             number = len(self.gateway.bodies)
-            self.gateway.write(Kind.SETTLEMENT, meal(person, number, self.chance.choice(stalls)), at_ms=LUNCH_MS + number)
+            self.gateway.write(
+                Kind.SETTLEMENT, meal(person, number, self.chance.choice(stalls)), at_ms=LUNCH_MS + number
+            )
 
     def batch(self) -> Batch:
         """The next entries that were not sent."""
@@ -131,7 +133,9 @@ async def _diners(cloud: Cloud, gateway: Gateway) -> list[int]:
 
 
 def _settlement_columns() -> tuple[str, ...]:
-    (columns,) = [handler.tables["canteen_settlements"] for handler in HANDLERS if "canteen_settlements" in handler.tables]
+    (columns,) = [
+        handler.tables["canteen_settlements"] for handler in HANDLERS if "canteen_settlements" in handler.tables
+    ]
     return tuple(columns)
 
 

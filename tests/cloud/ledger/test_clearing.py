@@ -37,7 +37,9 @@ async def test_rule_8_each_site_is_swept_when_its_stream_has_passed_the_marker(c
 
 
 @pytest.mark.rule(8)
-async def test_rule_8_what_comes_back_after_the_cut_off_follows_the_clearing_and_no_site_gets_more(cloud: Cloud) -> None:
+async def test_rule_8_what_comes_back_after_the_cut_off_follows_the_clearing_and_no_site_gets_more(
+    cloud: Cloud,
+) -> None:
     gateway = await cloud.gateway()
     bucket = cloud.number()
     person = await cloud.person(5000, gateway, bucket=bucket)
@@ -110,5 +112,7 @@ async def test_rule_28_a_line_carries_the_day_it_happened_and_the_day_it_was_pos
     gateway.pay(person, 400)
     cloud.clock.move(timedelta(days=14))
     await cloud.send(gateway.batch())
-    days = await cloud.fetch("SELECT business_day, posting_day FROM ledger_transfers WHERE kind = $1", TransferKind.SPEND)
+    days = await cloud.fetch(
+        "SELECT business_day, posting_day FROM ledger_transfers WHERE kind = $1", TransferKind.SPEND
+    )
     assert days == [(20261120, 20261204)]

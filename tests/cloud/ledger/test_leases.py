@@ -1,6 +1,7 @@
 """Leases are transfers: sized, recalled, shrunk, lost (rules 1, 3, 4, 5, 6, 9)."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,10 @@ async def test_rule_1_a_cause_is_posted_once_and_nothing_passes_below_zero(cloud
     person = await cloud.person(0)
     now = cloud.clock.now()
     source, target = issuer(cloud.organisation, BUCKET), available(person, BUCKET)
-    up, down = Transfer(TransferKind.TOP_UP, source, target, 500), Transfer(TransferKind.WITHDRAWAL, target, source, 501)
+    up, down = (
+        Transfer(TransferKind.TOP_UP, source, target, 500),
+        Transfer(TransferKind.WITHDRAWAL, target, source, 501),
+    )
     async with cloud.database.transaction(cloud.organisation) as tx:
         assert await ledger.post(tx, [up], cause=f"topup:{person}", business_day=DAY, now=now)
         assert not await ledger.post(tx, [up], cause=f"topup:{person}", business_day=DAY, now=now)
@@ -65,11 +69,13 @@ def test_a_visitor_gets_the_better_bucket_first_and_the_rest_is_asked_of_the_lar
 
 
 @pytest.mark.rule(4)
-async def test_rule_4_a_visit_announced_moves_a_meal_once_and_returns_go_to_whom_they_were_asked_for(cloud: Cloud) -> None:
+async def test_rule_4_a_visit_announced_moves_a_meal_once_and_returns_go_to_whom_they_were_asked_for(
+    cloud: Cloud,
+) -> None:
     home, away = await cloud.gateway(), await cloud.gateway()
     person = await cloud.person(3000, home, meal=2000)
     async with cloud.database.transaction(cloud.organisation) as tx:
-        visit = {"now": cloud.clock.now()}
+        visit: dict[str, Any] = {"now": cloud.clock.now()}
         assert await ledger.announce_visit(tx, person, cloud.site_of(away), DAY, **visit) == (1000, 1000)
         assert await ledger.announce_visit(tx, person, cloud.site_of(away), DAY, **visit) == (0, 0)
     assert await told(cloud, home) == [(1, LeaseKind.GRANT, BUCKET, 2000), (2, LeaseKind.RECALL, BUCKET, 1000)]
@@ -77,7 +83,7 @@ async def test_rule_4_a_visit_announced_moves_a_meal_once_and_returns_go_to_whom
     await cloud.send(home.batch())
     assert await told(cloud, away) == [(1, LeaseKind.GRANT, BUCKET, 1000), (2, LeaseKind.GRANT, BUCKET, 700)]
     held = await cloud.held(person)
-    assert (held.available, dict(((s, a) for s, _, a in held.at))) == (
+    assert (held.available, {s: a for s, _, a in held.at}) == (
         0, {cloud.site_of(home): 1300, cloud.site_of(away): 1700},
     )  # fmt: skip
 
@@ -88,7 +94,7 @@ async def test_rule_9_a_correction_takes_what_is_free_asks_the_site_and_books_th
     person = await cloud.person(10_000, home, meal=2000)
     target = issuer(cloud.organisation, BUCKET)
     async with cloud.database.transaction(cloud.organisation) as tx:
-        how = {"to": target, "cause": f"fix:{person}", "business_day": DAY, "now": cloud.clock.now()}
+        how: dict[str, Any] = {"to": target, "cause": f"fix:{person}", "business_day": DAY, "now": cloud.clock.now()}
         shrunk = await ledger.shrink(tx, person, BUCKET, 11_000, **how)
         assert shrunk is not None
         assert (shrunk.taken, shrunk.asked, shrunk.receivable) == (2000, 8000, 1000)
@@ -106,7 +112,9 @@ async def test_rule_9_a_correction_takes_what_is_free_asks_the_site_and_books_th
 
 
 @pytest.mark.rule(6)
-async def test_rule_6_a_lost_sites_money_is_in_doubt_then_released_and_later_facts_name_who_bears_them(cloud: Cloud) -> None:
+async def test_rule_6_a_lost_sites_money_is_in_doubt_then_released_and_later_facts_name_who_bears_them(
+    cloud: Cloud,
+) -> None:
     gateway = await cloud.gateway()
     person = await cloud.person(10_000, gateway)
     site, bearer = cloud.site_of(gateway), cloud.number()
@@ -126,7 +134,7 @@ async def test_rule_6_a_lost_sites_money_is_in_doubt_then_released_and_later_fac
     for days, released in ((1, 0), (7, 7000), (1, 0)):
         cloud.clock.move(timedelta(days=days))
         async with cloud.database.transaction(cloud.organisation) as tx:
-            how = {"after_days": 7, "now": cloud.clock.now(), "business_day": DAY}
+            how: dict[str, Any] = {"after_days": 7, "now": cloud.clock.now(), "business_day": DAY}
             assert await ledger.release_in_doubt(tx, **how) == released
     await cloud.send(gateway.batch(3, 3))
     held = await cloud.held(person)
@@ -141,7 +149,7 @@ async def test_rule_3_a_limit_is_counted_by_one_site_at_a_time(cloud: Cloud) -> 
     person, rule = await cloud.person(1000, home), cloud.number()
     there = Holder(cloud.site_of(away), 1)
     async with cloud.database.transaction(cloud.organisation) as tx:
-        give = {"from_day": DAY, "uses_a_day": 1}
+        give: dict[str, Any] = {"from_day": DAY, "uses_a_day": 1}
         assert await ledger.give_standing_rights(tx, [person], rule, **give) == 1
         assert await ledger.give_standing_rights(tx, [person], rule, **give) == 0
         assert await standing.want_for_visit(tx, person, [rule], there, day=DAY) == 1
@@ -170,7 +178,9 @@ async def test_rule_3_a_day_already_used_at_home_is_not_passed_on(cloud: Cloud) 
 
 
 @pytest.mark.rule(2)
-async def test_rule_2_what_was_paid_from_the_worse_bucket_is_swapped_once_where_the_better_was_elsewhere(cloud: Cloud) -> None:
+async def test_rule_2_what_was_paid_from_the_worse_bucket_is_swapped_once_where_the_better_was_elsewhere(
+    cloud: Cloud,
+) -> None:
     home, away = await cloud.gateway(), await cloud.gateway()
     better, worse = cloud.number(), cloud.number()
     person = await cloud.person(1500, home, bucket=better)

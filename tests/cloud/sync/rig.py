@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -118,9 +119,7 @@ class Gateway:
 
     def clone(self) -> "Gateway":
         """A copy of the disk, key and all."""
-        return replace(
-            self, entries=list(self.entries), bodies=list(self.bodies), hashes=list(self.hashes)
-        )
+        return replace(self, entries=list(self.entries), bodies=list(self.bodies), hashes=list(self.hashes))
 
 
 class MemoryDirectory:
@@ -241,7 +240,7 @@ class Cloud:
             found = [b for b in await ledger.balances_of(tx, person) if b.bucket == bucket]
         return found[0] if found else ledger.BucketBalance(bucket, 0, (), 0)
 
-    async def lines(self, *, kind: TransferKind | None = None) -> list[tuple[object, ...]]:
+    async def lines(self, *, kind: TransferKind | None = None) -> list[tuple[Any, ...]]:
         """(kind, debit owner kind, debit owner, credit owner kind, credit owner, amount, seq) of all lines."""
         async with self.database.transaction(self.organisation) as tx:
             rows = await tx.fetch(
@@ -256,7 +255,7 @@ class Cloud:
         async with self.database.transaction(self.organisation) as tx:
             return await check_books(tx)
 
-    async def fetch(self, query: str, *arguments: object) -> list[tuple[object, ...]]:
+    async def fetch(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         """Rows as this organisation sees them."""
         async with self.database.transaction(self.organisation) as tx:
             return [tuple(row) for row in await tx.fetch(query, *arguments)]

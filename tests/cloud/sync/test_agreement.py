@@ -10,6 +10,7 @@ import pytest
 
 from cloud.core.clock import ManualClock
 from cloud.core.database import Database
+from cloud.ledger.books import Question
 from cloud.sync import ingest
 from cloud.sync.devices import DeviceKey, DeviceRecord, DeviceState
 from cloud.sync.ingest import Ingestor, Sender
@@ -19,13 +20,12 @@ from cloud.sync.state import EntryState, StreamState
 from cloud.sync.store import Store
 from cloud.sync.store_memory import MemoryStore, World
 from cloud.sync.store_postgres import PostgresStore
-from cloud.ledger.effects import Question
 from protocols.journal.chain import genesis
 from protocols.ledger.accounts import Owner
 from protocols.sync.messages import BatchAnswer, LeaseKind
 from tests.cloud.sync.traces import BUCKETS, COUNTING, RECALL_N, SHRINK_N, Trace
 
-TRACES = int(os.environ.get("TRACES", "250"))
+TRACES = int(os.environ.get("TRACES", "200"))
 START = 150
 
 
@@ -92,11 +92,11 @@ async def _of_postgres(tx: Any, trace: Trace) -> dict[str, Any]:
             "SELECT branch, forked_after, applied_through, head, state, state_reason, streak_reason, streak, sum_fen"
             " FROM streams WHERE device = $1 ORDER BY branch"
         ),
-        "inbox": await rows("SELECT branch, seq, state, hash, body FROM inbox WHERE device = $1 ORDER BY branch, seq"),
+        "inbox": await rows("SELECT branch, seq, state, hash, body FROM inbox WHERE device = $1 ORDER BY 1, 2"),
         "lines": await rows(
             "SELECT kind, debit_owner_kind, debit_owner, debit_bucket, debit_site, debit_epoch, credit_owner_kind,"
-            " credit_owner, credit_bucket, credit_site, credit_epoch, amount, person, business_day, posting_day, branch,"
-            " seq, part FROM ledger_transfers WHERE device = $1 ORDER BY id"
+            " credit_owner, credit_bucket, credit_site, credit_epoch, amount, person, business_day, posting_day,"
+            " branch, seq, part FROM ledger_transfers WHERE device = $1 ORDER BY id"
         ),
         "balances": {tuple(row)[:5]: row[5] for row in balances},
         "waiting": await rows(
@@ -107,11 +107,11 @@ async def _of_postgres(tx: Any, trace: Trace) -> dict[str, Any]:
             "SELECT lane, extract(epoch FROM hour)::bigint * 1000, applied, quarantined, parked FROM completeness"
             " WHERE device = $1 AND applied + quarantined + parked > 0 ORDER BY lane, hour"
         ),
-        "duplicates": (await rows("SELECT coalesce(sum(duplicates), 0)::bigint FROM completeness WHERE device = $1"))[0][0],
+        "duplicates": await rows("SELECT coalesce(sum(duplicates), 0)::bigint FROM completeness WHERE device = $1"),
         "refunds": await rows(
-            "SELECT branch, seq, refund_no, amount FROM ledger_refunds WHERE device = $1 ORDER BY branch, seq, refund_no"
+            "SELECT branch, seq, refund_no, amount FROM ledger_refunds WHERE device = $1 ORDER BY 1, 2, 3"
         ),
-        "answers": await rows("SELECT n, answered FROM lease_messages WHERE site = $1 AND answered IS NOT NULL ORDER BY n"),
+        "answers": await rows("SELECT n, answered FROM lease_messages WHERE site = $1 AND answered IS NOT NULL ORDER BY 1"),
         "passed": await rows("SELECT bucket FROM lease_cutoff_sites WHERE site = $1 AND passed_seq IS NOT NULL"),
     }  # fmt: skip
 
@@ -128,12 +128,12 @@ def _of_memory(world: World, trace: Trace) -> dict[str, Any]:
              s.sum_fen)
             for s in world.streams.values()
         ],
-        "inbox": sorted((key[2], key[3], int(state), digest, body) for key, (state, digest, body) in world.inbox.items()),
+        "inbox": sorted((*key[2:], int(state), digest, body) for key, (state, digest, body) in world.inbox.items()),
         "lines": [(*line[1:16], *line[19:22]) for line in world.lines],
         "balances": {account: balance for account, balance in world.balances.items() if balance > 0},
         "waiting": sorted(waiting),
         "counts": sorted((lane, hour, *counted) for (_, lane, hour), counted in world.counts.items()),
-        "duplicates": world.duplicates[trace.device],
+        "duplicates": [(world.duplicates[trace.device],)],
         "refunds": sorted((*key[2:], amount) for key, amount in world.refunds.items()),
         "answers": sorted((n, amount) for (_, _, n), amount in world.answers.items()),
         "passed": [(bucket,) for buckets in world.passed.values() for bucket in buckets],

@@ -121,7 +121,15 @@ async def test_other_companies_see_nothing_of_a_batch(cloud: Cloud) -> None:
     gateway.pay(person, 100)
     await cloud.send(gateway.batch())
     other = await make_organisation(cloud.database)
-    tables = ("inbox", "ledger_transfers", "ledger_balances", "streams", "lease_sites", "lease_messages", "completeness")
+    tables = (
+        "inbox",
+        "ledger_transfers",
+        "ledger_balances",
+        "streams",
+        "lease_sites",
+        "lease_messages",
+        "completeness",
+    )
     async with cloud.database.transaction(other) as tx:
         for table in tables:
             assert await tx.fetchval(f"SELECT count(*) FROM {table}") == 0, table

@@ -84,7 +84,9 @@ def beat(gateway: Gateway, **how: object) -> Heartbeat:
     return msgspec.structs.replace(said, **how)
 
 
-async def test_a_gateway_is_provisioned_opens_a_session_and_sends_its_facts(cloud: Cloud, http: httpx.AsyncClient) -> None:
+async def test_a_gateway_is_provisioned_opens_a_session_and_sends_its_facts(
+    cloud: Cloud, http: httpx.AsyncClient
+) -> None:
     gateway = Gateway(cloud.number())
     cloud.directory.add(gateway, organisation=cloud.organisation, site=cloud.number())
     cloud.directory.codes["AAAA-1111"] = gateway.device
@@ -185,7 +187,9 @@ async def test_rule_30_replica_pages_join_into_the_collection_of_the_digest(
         assert await replicas.publish(tx, site, "dishes", [("7", 0, b"new")]) == page.version + 1
     delta = decode((await http.get(f"replica/dishes?generation=1&after={after}", headers=headers)).content, ReplicaPage)
     assert [(row.key, row.body) for row in delta.rows] == [("1", None)]
-    restored = decode((await http.get(f"replica/dishes?generation=0&after={after}", headers=headers)).content, ReplicaPage)
+    restored = decode(
+        (await http.get(f"replica/dishes?generation=0&after={after}", headers=headers)).content, ReplicaPage
+    )
     assert restored.reset
 
 
@@ -255,7 +259,9 @@ async def test_any_bytes_are_answered_with_a_typed_fault(
 
 @pytest.mark.parametrize("query", ["leases?after=x", "leases?after=" + "9" * 40, "replicas?collection=&after=1",
                                    "replica/dishes?after=1e3", "replica/" + "x" * 70])  # fmt: skip
-async def test_queries_out_of_range_are_answered_with_a_fault(cloud: Cloud, http: httpx.AsyncClient, query: str) -> None:
+async def test_queries_out_of_range_are_answered_with_a_fault(
+    cloud: Cloud, http: httpx.AsyncClient, query: str
+) -> None:
     gateway = await cloud.gateway()
     answer = await http.get(query, headers=await open_session(http, gateway))
     assert (answer.status_code, decode(answer.content, Fault).code) == (400, "malformed")

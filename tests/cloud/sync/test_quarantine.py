@@ -168,7 +168,9 @@ async def test_rule_26_unknown_kinds_park_until_an_upgrade(cloud: Cloud) -> None
     assert {item.reason_code for item in await items(cloud)} == {"unknown_kind"}
     cloud.registry = Registry(payloads={77: Movement})
     async with cloud.database.transaction(cloud.organisation) as tx:
-        done = await desk(cloud).replay_parked(tx, device=gateway.device, epoch=1, now=cloud.clock.now(), time_zone=ZONE)
+        done = await desk(cloud).replay_parked(
+            tx, device=gateway.device, epoch=1, now=cloud.clock.now(), time_zone=ZONE
+        )
     assert (done.applied, len(done.still)) == ((), 30), "an empty list is no Movement"
     assert {item.reason_code for item in await items(cloud)} == {"malformed"}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloud.core.database import Database
+from cloud.core.postgres import PostgresAddress
 from cloud.ledger import service as ledger
 from cloud.ledger.errors import LeasesWait
 from protocols.journal.kinds import Kind
@@ -11,10 +11,10 @@ from protocols.payments.facts import Declaration, Movement
 from tests.cloud.sync.rig import BUCKET, DAY, Cloud, Gateway
 
 
-async def restore(database: Database, address_owner_dsn: str) -> None:
+async def restore(owner_dsn: str) -> None:
     import asyncpg
 
-    owner = await asyncpg.connect(address_owner_dsn)
+    owner = await asyncpg.connect(owner_dsn)
     await owner.execute("UPDATE core_generation SET generation = generation + 1")
     await owner.close()
 
@@ -34,12 +34,14 @@ def declare(gateway: Gateway, generation: int, *moves: Movement, part: int = 1, 
 
 
 @pytest.mark.rule(25)
-async def test_rule_25_no_lease_is_given_before_every_site_has_declared_or_is_lost(cloud: Cloud, module_address) -> None:
+async def test_rule_25_no_lease_is_given_before_every_site_has_declared_or_is_lost(
+    cloud: Cloud, module_address: PostgresAddress
+) -> None:
     one, two, three = [await cloud.gateway() for _ in range(3)]
     person = await cloud.person(4000, one)
     async with cloud.database.transaction(cloud.organisation) as tx:
         await cloud.top_up(tx, person, 500)
-    await restore(cloud.database, module_address.owner_dsn)
+    await restore(module_address.owner_dsn)
     with pytest.raises(LeasesWait):
         await size(cloud, person)
     now = await generation(cloud)
@@ -54,22 +56,22 @@ async def test_rule_25_no_lease_is_given_before_every_site_has_declared_or_is_lo
     with pytest.raises(LeasesWait):
         await size(cloud, person)
     async with cloud.database.transaction(cloud.organisation) as tx:
-        await ledger.declare_lost(
-            tx, cloud.site_of(three), epoch=1, bearer=1, now=cloud.clock.now(), business_day=DAY
-        )
+        await ledger.declare_lost(tx, cloud.site_of(three), epoch=1, bearer=1, now=cloud.clock.now(), business_day=DAY)
         assert await ledger.leases_open(tx)
     assert await size(cloud, person) == 0
 
 
 @pytest.mark.rule(25)
-async def test_rule_25_leases_given_after_the_backup_come_back_into_the_books(cloud: Cloud, module_address) -> None:
+async def test_rule_25_leases_given_after_the_backup_come_back_into_the_books(
+    cloud: Cloud, module_address: PostgresAddress
+) -> None:
     """The backup knows 1000 at the site; 3000 more were leased after it, of which 2500 are spent, 1500 still held."""
     gateway = await cloud.gateway()
     person = await cloud.person(1000, gateway)
     async with cloud.database.transaction(cloud.organisation) as tx:
         await ledger.set_home(tx, person, 0, 0)
         await cloud.top_up(tx, person, 6000)  # available in the backup; leased by the cloud that was lost
-    await restore(cloud.database, module_address.owner_dsn)
+    await restore(module_address.owner_dsn)
     now = await generation(cloud)
     gateway.pay(person, 2500)
     declare(gateway, now, Movement(person, BUCKET, 1500))
@@ -83,13 +85,15 @@ async def test_rule_25_leases_given_after_the_backup_come_back_into_the_books(cl
 
 
 @pytest.mark.rule(25)
-async def test_rule_25_a_restored_cloud_takes_the_entries_it_lost_again(cloud: Cloud, module_address) -> None:
+async def test_rule_25_a_restored_cloud_takes_the_entries_it_lost_again(
+    cloud: Cloud, module_address: PostgresAddress
+) -> None:
     gateway = await cloud.gateway()
     person = await cloud.person(9000, gateway)
     for amount in (100, 200, 300):
         gateway.pay(person, amount)
     await cloud.send(gateway.batch(1, 1))
-    await restore(cloud.database, module_address.owner_dsn)  # 2 and 3 had been acknowledged by the cloud that was lost
+    await restore(module_address.owner_dsn)  # 2 and 3 had been acknowledged by the cloud that was lost
     answer = await cloud.send(gateway.batch(3), generation=await generation(cloud))
     assert (answer.applied_through, answer.applied) == (1, 0)
     answer = await cloud.send(gateway.batch(answer.applied_through + 1), generation=await generation(cloud))

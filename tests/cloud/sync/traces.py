@@ -109,7 +109,22 @@ class Trace:
         depends_on = self.chance.randint(1, seq) if self.chance.random() < 0.1 else 0
         subject = f"p{person}" if person and self.chance.random() < 0.8 else ""
         entry = Entry(
-            1, kind, 1, self.device, 1, seq, subject, depends_on, 1_795_147_200_000 + seq * 600_000, 1, seq, 0, 5, 1, 1, raw
+            1,
+            kind,
+            1,
+            self.device,
+            1,
+            seq,
+            subject,
+            depends_on,
+            1_795_147_200_000 + seq * 600_000,
+            1,
+            seq,
+            0,
+            5,
+            1,
+            1,
+            raw,
         )
         self._chain(encode_entry(entry))
 
@@ -126,7 +141,24 @@ class Trace:
         if self.chance.random() < 0.2:
             shares.append(Share(self.bucket(COUNTING), 1))
         sale = Settlement(
-            "a", self.chance.randint(1, 3), 2, 5, person, 1, DAY, 1, amount, 0, 0, amount, tuple(shares), (), (), 1, 1, 0
+            "a",
+            self.chance.randint(1, 3),
+            2,
+            5,
+            person,
+            1,
+            DAY,
+            1,
+            amount,
+            0,
+            0,
+            amount,
+            tuple(shares),
+            (),
+            (),
+            1,
+            1,
+            0,
         )
         self.sales.append((len(self.bodies) + 1, sale))
         self._put(Kind.SETTLEMENT, sale, person)
@@ -160,14 +192,18 @@ class Trace:
 
     def _return(self) -> None:
         moves = tuple(
-            Movement(self.chance.choice(self.people), self.bucket(self.chance.choice(BUCKETS)), self.chance.randint(0, 30))
+            Movement(
+                self.chance.choice(self.people), self.bucket(self.chance.choice(BUCKETS)), self.chance.randint(0, 30)
+            )
             for _ in range(self.chance.randint(0, 3))
         )
         self._put(Kind.LEASE_RETURNED, LeaseReturned(self.chance.choice((0, RECALL_N)), moves))
 
     def _shrink(self) -> None:
         amount = self.chance.randint(0, 60)
-        self._put(Kind.SHRINK_ANSWERED, ShrinkAnswered(SHRINK_N, self.people[0], self.bucket(1), amount), self.people[0])
+        self._put(
+            Kind.SHRINK_ANSWERED, ShrinkAnswered(SHRINK_N, self.people[0], self.bucket(1), amount), self.people[0]
+        )
 
     def _cutoff(self) -> None:
         if self.chance.random() < 0.3:
