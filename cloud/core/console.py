@@ -9,6 +9,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 _API = ("api/", "edge/")
+_KEPT = "public, max-age=31536000, immutable"
 
 
 class Console(StaticFiles):
@@ -20,10 +21,11 @@ class Console(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         """The file, or the app for a page's path. API paths and missing files with an ending stay 404."""
         try:
-            return await super().get_response(path, scope)
+            answer = await super().get_response(path, scope)
         except HTTPException as error:
             if error.status_code != HTTPStatus.NOT_FOUND or path.startswith(_API) or "." in path.rsplit("/", 1)[-1]:
                 raise
-            first = path.split("/", 1)[0]
-            app = f"{first}/index.html" if (Path(str(self.directory)) / first / "index.html").exists() else "index.html"
-            return await super().get_response(app, scope)
+            answer = await super().get_response("index.html", scope)
+        named_by_content = path.startswith("assets/") and answer.status_code < HTTPStatus.BAD_REQUEST
+        answer.headers["cache-control"] = _KEPT if named_by_content else "no-cache"
+        return answer

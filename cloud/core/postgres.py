@@ -34,6 +34,7 @@ _SOCKET_PATH_MOST: Final = 100
 _START_TIMEOUT_S: Final = 60.0
 _STOP_TIMEOUT_S: Final = 30.0
 _POLL_S: Final = 0.05
+_LOG_MOST_BYTES: Final = 8_388_608
 _PROCESSES: Final = Path("/proc")
 _SOCKET_LINE: Final = 4  # of postmaster.pid, from 0
 _PR_SET_PDEATHSIG: Final = 1
@@ -151,12 +152,17 @@ class EmbeddedPostgres:
             "random_page_cost": "1.1",
             "timezone": "UTC",
             "log_timezone": "UTC",
+            "log_error_verbosity": "terse",  # its details would carry values of rows
+            "log_min_error_statement": "panic",
             **self.settings,
         }
         command = [str(binary("postgres")), "-D", str(self._data)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
-        with (self.directory / "postgres.log").open("ab") as log:
+        log_file = self.directory / "postgres.log"
+        if log_file.exists() and log_file.stat().st_size > _LOG_MOST_BYTES:
+            log_file.replace(log_file.with_suffix(".log.1"))
+        with log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
