@@ -65,7 +65,7 @@ async def _serve(settings: Settings, _arguments: argparse.Namespace) -> None:
         servers = Servers(create_app(core), core)
         await core.events.start()
         await core.jobs.start()
-        keeper = asyncio.create_task(keep_backups(settings, core.clock, BACKUP_FACTS))
+        keeper = asyncio.create_task(keep_backups(core, BACKUP_FACTS))
         broker = f"{core.broker.host}:{core.broker.port}" if core.broker else ""
         _tell("ready", broker=broker, **asdict(servers.addresses))
         await servers.serve(stop)

@@ -5,29 +5,30 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import asyncpg
+
 from cloud.core.backup import BackupFact, Backups
 from cloud.core.clock import Clock
+from cloud.core.context import Core
 from cloud.core.errors import CloudError, NotFound
-from cloud.core.startup import open_backups, open_postgres
-from cloud.settings import Settings
+from cloud.core.startup import open_backups
 
 _LOOK_S = 60.0
 _log = logging.getLogger(__name__)
 
 
-async def keep_backups(settings: Settings, clock: Clock, facts: Sequence[BackupFact]) -> None:
+async def keep_backups(core: Core, facts: Sequence[BackupFact]) -> None:
     """Run until cancelled; the first look is one look's time after the start. A failure is logged and tried again."""
-    if not settings.backup.every_s:
+    settings = core.settings
+    if not settings.backup.every_s or not core.address.admin_dsn:
         return
+    backups = open_backups(settings, core.address, core.clock, facts)
     while True:
         await asyncio.sleep(_LOOK_S)
         try:
-            async with open_postgres(settings) as address:
-                if address.admin_dsn:
-                    backups = open_backups(settings, address, clock, facts)
-                    await back_up_if_due(backups, clock, every=timedelta(seconds=settings.backup.every_s))
-                    backups.prune(settings.backup.keep)
-        except (CloudError, OSError):
+            await back_up_if_due(backups, core.clock, every=timedelta(seconds=settings.backup.every_s))
+            backups.prune(settings.backup.keep)
+        except (CloudError, OSError, asyncpg.PostgresError):
             _log.exception("no backup could be made; trying again")
 
 

@@ -11,6 +11,7 @@ from cloud.core.crypto import Vault
 from cloud.core.database import Database
 from cloud.core.events import Events
 from cloud.core.jobs import Jobs
+from cloud.core.postgres import PostgresAddress
 from cloud.core.signing import CoreSigner
 from cloud.settings import Settings
 
@@ -37,6 +38,7 @@ class Core:
     events: Events
     jobs: Jobs
     state_directory: Path
+    address: PostgresAddress
     broker: BrokerAddress | None = None
 
 

@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import getpass
 import importlib.util
+import logging
 import os
 import pwd
 import shutil
@@ -34,11 +35,14 @@ _SOCKET_PATH_MOST: Final = 100
 _START_TIMEOUT_S: Final = 60.0
 _STOP_TIMEOUT_S: Final = 30.0
 _POLL_S: Final = 0.05
+_WATCH_S: Final = 1.0
+_SHORT: Final = "quartermaster-"  # a socket folder elsewhere, where the path of the data is too long for one
 _LOG_MOST_BYTES: Final = 8_388_608
 _PROCESSES: Final = Path("/proc")
 _SOCKET_LINE: Final = 4  # of postmaster.pid, from 0
 _PR_SET_PDEATHSIG: Final = 1
 _ROOTS_SERVICE_USER: Final = "nobody"
+_log = logging.getLogger(__name__)
 
 _HBA: Final = """\
 # Written by the core at every start. No network; who may be whom is in pg_ident.conf.
@@ -99,6 +103,18 @@ class EmbeddedPostgres:
     def dsn(self, role: str, *, database: str) -> str:
         """The address of `database` as `role`."""
         return f"postgresql://{role}@/{database}?host={self._socket()}&port={_PORT}"
+
+    async def keep_running(self) -> None:
+        """Start the server again whenever it ended by itself (killed for memory, say); runs until cancelled."""
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            if self._process is not None and self._process.poll() is not None:
+                _log.error("PostgreSQL ended with %d; starting it again", self._process.returncode)
+                self._process = None
+                try:
+                    await self.start()
+                except (Unavailable, OSError, asyncpg.PostgresError):
+                    _log.exception("PostgreSQL did not start again; trying once more")
 
     async def stop(self) -> None:
         """Shut down what this object started: a clean end within 30 s, or a hard one."""
@@ -180,9 +196,9 @@ class EmbeddedPostgres:
         return self._socket_directory
 
     def _make_socket_directory(self) -> Path:
-        wished = self.directory.absolute() / "socket"
+        wished = self._socket_directory or self.directory.absolute() / "socket"
         if len(str(wished)) > _SOCKET_PATH_MOST - len(f"/.s.PGSQL.{_PORT}"):
-            wished = Path(tempfile.mkdtemp(prefix="quartermaster-"))
+            wished = Path(tempfile.mkdtemp(prefix=_SHORT))
         wished.mkdir(mode=0o700, exist_ok=True)
         _hand_over(wished)
         for stale in wished.glob(".s.PGSQL.*"):
@@ -191,7 +207,7 @@ class EmbeddedPostgres:
         return wished
 
     def _forget_socket(self) -> None:
-        if self._socket_directory and self._socket_directory.name.startswith("quartermaster-"):
+        if self._socket_directory and self._socket_directory.name.startswith(_SHORT):
             shutil.rmtree(self._socket_directory, ignore_errors=True)
         self._socket_directory = None
 

@@ -54,6 +54,7 @@ async def open_core(
                 stop_timeout_s=settings.jobs.stop_timeout_s,
             ),
             state_directory=state,
+            address=address,
             broker=await _broker(settings, stack) if with_broker else None,
         )
         stack.push_async_callback(core.events.stop)
@@ -70,9 +71,12 @@ async def open_postgres(settings: Settings) -> AsyncIterator[PostgresAddress]:
         return
     embedded = EmbeddedPostgres(Path(settings.state_directory) / "postgres")
     address = await embedded.start()
+    watch = asyncio.create_task(embedded.keep_running())
     try:
         yield address
     finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
         await embedded.stop()
 
 

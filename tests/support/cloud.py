@@ -94,6 +94,7 @@ async def open_test_core(
         events=Events(database, clock, event_limits(settings)),
         jobs=Jobs(address.dsn, workers=0),
         state_directory=state_directory,
+        address=address,
     )
     register(core)
     try:

@@ -84,6 +84,37 @@ async def test_a_killed_server_is_started_again_over_its_stale_pid_file(director
     await again.stop()
 
 
+async def test_a_server_that_ended_by_itself_is_started_again_at_the_same_address(directory: Path) -> None:
+    deep = directory.parent / ("d" * 60) / ("e" * 60)
+    server = EmbeddedPostgres(deep, settings=QUICK)
+    address = await server.start()
+    watch = asyncio.create_task(server.keep_running())
+    killed = _pid(deep)
+    os.kill(killed, signal.SIGKILL)
+    for _ in range(600):
+        if _named(deep) not in {0, killed} and await _is_up(address.dsn):
+            break
+        await asyncio.sleep(0.1)
+    assert await _one(address.dsn) == 1
+    watch.cancel()
+    await asyncio.gather(watch, return_exceptions=True)
+    await server.stop()
+
+
+def _named(directory: Path) -> int:
+    try:
+        return _pid(directory)
+    except (OSError, IndexError, ValueError):
+        return 0  # gone, or being written
+
+
+async def _is_up(dsn: str) -> bool:
+    try:
+        return await _one(dsn) == 1
+    except (OSError, asyncpg.PostgresError):
+        return False
+
+
 async def test_a_pid_file_that_names_another_program_is_no_obstacle(directory: Path) -> None:
     server = EmbeddedPostgres(directory, settings=QUICK)
     await server.start()
