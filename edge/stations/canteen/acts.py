@@ -24,6 +24,7 @@ from protocols.values.errors import Malformed
 from protocols.values.ids import EntryId
 
 _TAP_WAIT_S: Final = 15.0
+_READS: Final = frozenset({"recent", "closing", "menu"})
 _MOST_ITEMS: Final = 64
 _MOST_ATTEMPT: Final = 40
 
@@ -86,8 +87,9 @@ class Acts:
         known = self._by_name.get(act.name)
         if known is not None:
             answer = await known(act, operator)
-            self._shell.changes += 1
-            self._shell.show()
+            if act.name not in _READS:
+                self._shell.changes += 1
+                self._shell.show()
             return answer
         self._shell.feed(Acted(self._desk.monotonic_ms(), act.name, dict(act.fields), operator=operator.id))
         return {}

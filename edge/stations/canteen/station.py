@@ -114,6 +114,7 @@ class LaneRunner:
         self._settings = settings
         self._opener = opener
         self._starts = 0
+        self.make_devices: Callable[[], dict[str, AnyDriver]] = self._drivers
         self.shell: LaneShell | None = None
         self._acts: Acts | None = None
         desk.kiosk.on_action(settings.code, self._handle)
@@ -122,7 +123,7 @@ class LaneRunner:
         """Work until cancelled."""
         self.show()
         lane = await self._record()
-        drivers = self._drivers()
+        drivers = self.make_devices()
         self._starts += 1
         identity, boot = self._desk.site.identity, self._desk.site.journal.boot
         prefix = f"{identity.device}.{identity.epoch}.{lane.id}.{boot}.{self._starts}"
