@@ -34,6 +34,8 @@ CREATE TABLE identity_people (
     day_pin_over_fen bigint NOT NULL DEFAULT 0 CHECK (day_pin_over_fen >= 0),
     joined_at timestamptz NOT NULL DEFAULT now(),
     left_at timestamptz,
+    -- what the search box looks into: one plain text search a row, where ILIKE over two columns costs ten times that
+    search text GENERATED ALWAYS AS (lower(number || ' ' || name)) STORED,
     UNIQUE (organisation_id, number),
     FOREIGN KEY (organisation_id, group_id) REFERENCES identity_groups (organisation_id, id),
     UNIQUE (organisation_id, id)

@@ -49,7 +49,9 @@ async def page_of_plates(tx: Transaction, *, after_uid: str, fetch: int, search:
         "SELECT p.uid, p.kind_id, k.name_zh AS kind_name, p.dish_id, d.name_zh AS dish_name, p.stopped "
         "FROM canteen_plates p JOIN canteen_plate_kinds k ON k.id = p.kind_id "
         "LEFT JOIN canteen_dishes d ON d.id = p.dish_id WHERE p.organisation_id = $1 AND p.uid > $2 "
-        "AND ($3 = '' OR starts_with(p.uid, upper($3)) OR strpos(d.name_zh, $3) > 0 OR strpos(k.name_zh, $3) > 0) "
+        "AND ($3 = '' OR starts_with(p.uid, upper($3)) "
+        "OR p.dish_id = ANY (ARRAY(SELECT id FROM canteen_dishes WHERE strpos(name_zh, $3) > 0)) "
+        "OR p.kind_id = ANY (ARRAY(SELECT id FROM canteen_plate_kinds WHERE strpos(name_zh, $3) > 0))) "
         "ORDER BY p.uid LIMIT $4",
         tx.organisation_id,
         after_uid,

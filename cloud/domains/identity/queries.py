@@ -8,10 +8,10 @@ from asyncpg import Record
 from cloud.core.database import Transaction
 from cloud.sync.service import stream_statuses
 
-_PEOPLE = """
+_PAGE = """
 SELECT p.*, g.name_zh AS group_name, s.name_zh AS home_site_name
-FROM identity_people p JOIN identity_groups g ON g.id = p.group_id
-LEFT JOIN places_sites s ON s.id = p.home_site_id
+FROM (SELECT p.* FROM identity_people p WHERE {where} ORDER BY p.id LIMIT {fetch}) AS p
+JOIN identity_groups g ON g.id = p.group_id LEFT JOIN places_sites s ON s.id = p.home_site_id ORDER BY p.id
 """
 
 
@@ -30,22 +30,19 @@ async def page_of_people(
     where: list[str] = ["p.id > $1"]
     arguments: list[Any] = [after_id]
     if search:
-        arguments += ["%" + _literal(search) + "%", phone_index]
-        where.append(
-            f"(p.number ILIKE ${len(arguments) - 1} OR p.name ILIKE ${len(arguments) - 1} "
-            f"OR p.phone_index = ${len(arguments)})"
-        )
+        arguments += [search, phone_index]
+        where.append(f"(strpos(p.search, lower(${len(arguments) - 1})) > 0 OR p.phone_index = ${len(arguments)})")
     for column, value in (("p.group_id", group_id), ("p.home_site_id", site_id), ("p.state", state)):
         if value is not None:
             arguments.append(value)
             where.append(f"{column} = ${len(arguments)}")
-    query = f"{_PEOPLE} WHERE {' AND '.join(where)} ORDER BY p.id LIMIT {int(fetch)}"
+    query = _PAGE.format(where=" AND ".join(where), fetch=int(fetch))
     return await tx.fetch(query, *arguments)
 
 
 async def person_row(tx: Transaction, person_id: int) -> Record | None:
     """One person with the names of group and home site."""
-    return await tx.fetchrow(f"{_PEOPLE} WHERE p.id = $1", person_id)
+    return await tx.fetchrow(_PAGE.format(where="p.id = $1", fetch=1), person_id)
 
 
 async def missing_sites(tx: Transaction, site_ids: Sequence[int]) -> list[int]:
@@ -62,8 +59,8 @@ async def missing_sites(tx: Transaction, site_ids: Sequence[int]) -> list[int]:
 async def ids_matching(tx: Transaction, search: str, *, most: int) -> list[int]:
     """Ids of people whose number or name holds the text."""
     rows = await tx.fetch(
-        "SELECT id FROM identity_people WHERE number ILIKE $1 OR name ILIKE $1 ORDER BY id LIMIT $2",
-        "%" + _literal(search) + "%",
+        "SELECT id FROM identity_people WHERE strpos(search, lower($1)) > 0 ORDER BY id LIMIT $2",
+        search,
         most,
     )
     return [row["id"] for row in rows]
@@ -109,7 +106,3 @@ async def operators(tx: Transaction, *, after_id: int, fetch: int) -> list[Recor
         after_id,
         fetch,
     )
-
-
-def _literal(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

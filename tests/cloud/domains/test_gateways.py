@@ -181,7 +181,9 @@ async def test_rule_27_a_bad_entry_is_mended_by_two_people_and_replayed_with_wha
     assert [item["amount_fen"] for item in await listed(client, "/canteen/settlements")] == [300, 1_200]
     assert await listed(client, "/devices/quarantine") == []
     await cloud.settle()
-    actions = [record["action"] for record in await listed(client, "/audit/records", target=f"entry:{items[0]['entry_id']}")]
+    actions = [
+        record["action"] for record in await listed(client, "/audit/records", target=f"entry:{items[0]['entry_id']}")
+    ]
     assert actions == ["devices.replay", "devices.approve_mend", "devices.mend"]
 
 
@@ -222,7 +224,7 @@ async def test_rule_33_a_command_is_signed_answered_and_audited(
             await edge.subscribe(topics.commands(device), qos=1)
             ready.set()
             async for message in edge.messages:
-                command = decode_telemetry(bytes(message.payload), Command)  # type: ignore[arg-type]
+                command = decode_telemetry(bytes(message.payload), Command)
                 seen.append(command)
                 answer = CommandAnswer(command.id, "done", "pong", "here")
                 await edge.publish(topics.command_answers(device), encode_telemetry(answer), qos=1)
@@ -243,7 +245,9 @@ async def test_rule_33_a_command_is_signed_answered_and_audited(
     await campus.gateway.send(campus.gateway.body(Kind.COMMAND_DONE, CommandDone(str(told["id"]), "done")))
     assert [item["state"] for item in await listed(client, f"/devices/gateways/{device}/commands")] == ["done"]
     await cloud.settle()
-    assert [r["action"] for r in await listed(client, "/audit/records", search="devices.command")] == ["devices.command"]
+    assert [r["action"] for r in await listed(client, "/audit/records", search="devices.command")] == [
+        "devices.command"
+    ]
 
 
 @pytest.mark.rule(12)
@@ -251,7 +255,9 @@ async def test_rule_12_a_price_travels_ahead_and_its_spread_is_counted_by_site_a
     cloud: Cloud, campus: Campus, client: httpx.AsyncClient
 ) -> None:
     later = (cloud.core.clock.now() + timedelta(days=3)).isoformat()
-    price = await made(client, "/canteen/prices", {"dish_id": campus.dish, "price_fen": 1_500, "effective_from_at": later})
+    price = await made(
+        client, "/canteen/prices", {"dish_id": campus.dish, "price_fen": 1_500, "effective_from_at": later}
+    )
     path = f"{API}/canteen/prices/{price['version']}/spread"
     before = (await client.get(path)).json()
     assert (before["confirmed"], before["total"], before["lanes_total"]) == (0, 1, 1)

@@ -53,7 +53,9 @@ async def test_rule_14_sites_are_told_the_greatest_replica_age_of_each_kind(
     campus: Campus, client: httpx.AsyncClient
 ) -> None:
     await client.put(f"{API}/identity/credential-ages", json={"kind": "static_code", "max_age_s": 3_600})
-    ages = [decode(row.body or b"", CredentialAge) for row in (await campus.gateway.replica("credential_ages")).values()]
+    ages = [
+        decode(row.body or b"", CredentialAge) for row in (await campus.gateway.replica("credential_ages")).values()
+    ]
     by_kind = {age.kind: age.max_age_s for age in ages}
     assert by_kind[2] == 3_600
     assert by_kind[1] > by_kind[2]
@@ -149,7 +151,8 @@ async def test_a_change_of_a_person_travels_and_moves_the_home(
     second = await made(client, "/places/sites", {"name_zh": "西区"})
     await cloud.settle()
     changed = await client.patch(
-        f"{API}/identity/people/{campus.person}", json={"name": "张无忌", "home_site_id": second["id"], "pin_over_fen": 3_000}
+        f"{API}/identity/people/{campus.person}",
+        json={"name": "张无忌", "home_site_id": second["id"], "pin_over_fen": 3_000},
     )
     assert changed.json()["name"] == "张无忌"
     await cloud.settle()
