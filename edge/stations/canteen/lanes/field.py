@@ -79,8 +79,8 @@ class Field:
         stable = None
         if sets:
             found, times = sets.most_common(1)[0]
-            latest = self.rounds[-1].sure - strays
-            if times >= self.rules.rounds and latest <= found:
+            doubtful = heard.keys() - found - strays  # heard too often for a stray, too seldom for the tray
+            if times >= self.rules.rounds and not doubtful:
                 stable = found
         empty = not any(one.sure - strays for one in self.rounds[-2:])
         return View(stable, edge, strays, empty)
