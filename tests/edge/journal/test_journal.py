@@ -152,6 +152,7 @@ async def test_rule_20_checkpoints_are_signed_over_the_head_and_made_once(tmp_pa
         signer.close()
 
 
+@pytest.mark.capability("IOT-02", "PLT-10")
 @pytest.mark.rule(22)
 async def test_rule_22_a_new_key_is_named_by_an_entry_the_old_key_signed(tmp_path: Path) -> None:
     with edge_at(tmp_path) as edge:
@@ -245,7 +246,7 @@ def test_acknowledging_what_is_not_here_is_refused(tmp_path: Path) -> None:
         edge.journal.acknowledge(applied_through=99, safe_through=0, generation=1)
 
 
-@pytest.mark.lesson("square-24h")
+@pytest.mark.lesson("square-24h", "iotedge-2h")
 @pytest.mark.rule(24)
 async def test_thirty_days_offline_expire_nothing(tmp_path: Path) -> None:
     clock = ManualClock()

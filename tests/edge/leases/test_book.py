@@ -67,7 +67,9 @@ async def test_rule_5_a_gap_stops_the_book_until_what_is_missing_came(tmp_path: 
         assert edge.book.balance(1, 1) == 13
 
 
+@pytest.mark.capability("SET-10")
 @pytest.mark.rule(1)
+@pytest.mark.lesson("erpnext-negative-stock", "stripe-declines")
 async def test_rule_1_nothing_is_spent_beyond_the_lease_and_a_split_is_taken_whole_or_not(tmp_path: Path) -> None:
     with edge_at(tmp_path) as edge:
         await apply(edge, message(1, LeaseKind.GRANT, amount=500), message(2, LeaseKind.GRANT, bucket=2, amount=100))

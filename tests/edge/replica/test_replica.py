@@ -106,6 +106,7 @@ async def test_rule_30_a_whole_collection_with_another_digest_is_not_applied(tmp
         assert await replica.digest_now("prices") == digest
 
 
+@pytest.mark.capability("PLT-10")
 @pytest.mark.rule(15)
 async def test_rule_15_credentials_rest_sealed_and_are_useless_without_the_devices_key(tmp_path: Path) -> None:
     secret = b"PIN HASH OF SOMEBODY 0123456789"

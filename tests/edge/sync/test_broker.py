@@ -113,5 +113,6 @@ async def test_a_broker_that_comes_back_is_found_again(tmp_path: Path) -> None:
             await asyncio.sleep(0.2)
             async with broker_on(port):
                 async with asyncio.timeout(15):
-                    while not gateway.broker.connected:  # noqa: ASYNC110
+                    while not gateway.broker.connected:  # noqa: ASYNC110  what is awaited tells nobody
                         await asyncio.sleep(0.05)
+                assert gateway.broker.connected

@@ -13,6 +13,7 @@ from edge.core.errors import Rejected, Unreachable
 from edge.journal.identity import DeviceSecrets, load_identity
 from edge.replica.replica import Replica
 from edge.stations.gateway import Gateway, Stores, identify, site_time
+from edge.store.transaction import Transaction
 from edge.sync.settings import CloudSettings, StoreSettings
 from protocols.canteen.reference import Dish
 from protocols.journal.codec import decode_entry
@@ -254,7 +255,7 @@ async def test_thingsboard_a_batch_refused_many_times_is_never_discarded(tmp_pat
                 await until(lambda: len(cloud.entries) == 6)
 
 
-@pytest.mark.lesson("erpnext-11000")
+@pytest.mark.lesson("erpnext-11000", "thingsboard-edge-7491")
 async def test_erpnext_11000_what_the_cloud_sets_aside_holds_up_nothing_at_the_edge(tmp_path: Path) -> None:
     """The cloud acknowledges a quarantined entry like any other: the edge goes on behind it."""
     cloud = FakeCloud()
@@ -387,3 +388,50 @@ async def test_one_collection_that_cannot_be_read_holds_up_no_other(tmp_path: Pa
             assert gateway.site.replica.get("prices", "5:0", 0).price_fen == 600
             assert gateway.site.replica.age_s() > 10**6
             await gateway.sync._api.close()
+
+
+@pytest.mark.lesson("thingsboard-lag")
+async def test_thingsboard_lag_a_backlog_of_10_000_drains_while_lanes_go_on_selling(tmp_path: Path) -> None:
+    cloud = FakeCloud()
+    async with serving(cloud):
+        with site_at(tmp_path, settings=gateway_settings(cloud.url)) as gateway:
+            site = gateway.site
+            granted(site, [1], amount=100_000_000)
+            sale = settlement(1, 100)
+
+            def many(tx: Transaction) -> None:
+                for _ in range(1_000):
+                    site.journal.append(tx, Kind.WEIGHED, sale, subject="p1")
+
+            for _ in range(10):
+                await site.writer.submit(many)
+            sold = 0
+            async with running(gateway), asyncio.timeout(60):
+                while site.journal.applied_through < 10_000:
+                    await settle(gateway, 1)
+                    sold += 1
+                    await asyncio.sleep(0.01)
+                await until(lambda: len(cloud.entries) == site.journal.head_seq)
+            assert sold > 5
+            assert cloud.seqs() == list(range(1, 10_002 + sold))
+
+
+@pytest.mark.lesson("square-reset")
+async def test_square_reset_a_gateway_provisioned_again_keeps_its_stream_and_all_that_waits(tmp_path: Path) -> None:
+    cloud = FakeCloud()
+    settings = gateway_settings("http://127.0.0.1:1")
+    with site_at(tmp_path, settings=settings) as gateway:
+        await settle_after_grant(gateway, 5)
+    async with serving(cloud):
+        again = gateway_settings(cloud.url)
+        stores = Stores(tmp_path, again.store, ())
+        try:
+            identity = await identify(stores, again, site_time(again.clock), software="t")
+        finally:
+            stores.close()
+        assert identity.epoch == 1
+        assert cloud.public_key == b"", "a store that knows who it is asks for no new identity"
+        with site_at(tmp_path, settings=again) as gateway:
+            assert gateway.site.journal.committed().waiting == 7
+            async with running(gateway):
+                await until(lambda: len(cloud.entries) == 7)
