@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import ctypes
-import getpass
 import importlib.util
 import logging
 import os
@@ -134,6 +133,7 @@ class EmbeddedPostgres:
         return self.directory / "data"
 
     async def _initialise(self) -> None:
+        _account_name()
         _hand_over(self.directory)
         _open_the_way(binary("postgres"), self.directory)
         shutil.rmtree(self._data, ignore_errors=True)
@@ -152,7 +152,7 @@ class EmbeddedPostgres:
     def _launch(self) -> None:
         socket = self._make_socket_directory()
         (self._data / "pg_hba.conf").write_text(_HBA)
-        users = {getpass.getuser(), pwd.getpwuid(os.geteuid()).pw_name, "root"}
+        users = {_account_name(), "root"}
         roles = (ADMIN_ROLE, OWNER_ROLE, APPLICATION_ROLE)
         lines = [f'quartermaster "{user}" {role}\n' for user in sorted(users) for role in roles]
         (self._data / "pg_ident.conf").write_text("".join(lines))
@@ -309,6 +309,14 @@ def run_tool(command: list[str], *, timeout_s: float, as_owner_of_data: bool = F
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip()
         raise Unavailable(f"{Path(command[0]).name} ended with {done.returncode}: {said}")
+
+
+def _account_name() -> str:
+    """Who this process is, as PostgreSQL's `peer` sees it."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        raise Unavailable("PostgreSQL needs an account with a name: this one is in no passwd file") from None
 
 
 def _as_service_user() -> dict[str, Any]:

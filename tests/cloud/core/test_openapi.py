@@ -68,7 +68,7 @@ def caller(postgres: PostgresServer) -> Iterator[Caller]:
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: f"{one.method.upper()} {one.path}")
 def test_any_request_gets_a_typed_answer(caller: Caller, operation: APIOperation[Any, Any, Any, Any]) -> None:
     @settings(
-        max_examples=25,
+        max_examples=12,
         deadline=None,
         derandomize=True,
         phases=[Phase.generate],

@@ -213,6 +213,15 @@ def test_it_works_as_an_ordinary_user_too(directory: Path) -> None:
     assert done.returncode == 0, done.stderr.decode()[-2000:]
 
 
+async def test_an_account_without_a_name_is_told_in_words(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_uid: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    with pytest.raises(Unavailable, match="account with a name"):
+        await EmbeddedPostgres(directory, settings=QUICK).start()
+
+
 def test_a_tool_that_fails_or_hangs_is_a_typed_error() -> None:
     with pytest.raises(Unavailable, match="ended with"):
         run_tool([str(binary("pg_restore")), "/no/such/file"], timeout_s=10)
