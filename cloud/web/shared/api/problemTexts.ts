@@ -46,7 +46,7 @@ const FIELDS: Record<string, string> = {
   stall: "这个档口不属于所选食堂",
   no_phone: "此人没有登记手机号",
   time_zone: "没有这个时区",
-  weak_password: "密码太弱，请用 12 个以上字符",
+  weak_password: "密码太弱，请换长一点、不常见的",
   exists: "已被使用",
   string_too_short: "太短了",
   string_too_long: "太长了",

@@ -5,6 +5,7 @@ export type Topic = string;
 
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 15_000;
+const SILENCE_MS = 10_000;
 
 type Listener = () => void;
 
@@ -41,7 +42,7 @@ export function closeLive(): void {
   lostSince.value = null;
 }
 
-/** Calls `act` at most once every `everyMs` after news of these topics, and once when the stream comes back. */
+/** Calls `act` at most once every `everyMs` after news of these topics, when the stream comes back, and now and then in silence. */
 export function useLive(topics: Topic[], act: () => unknown, everyMs = 1_000): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let last = 0;
@@ -55,8 +56,11 @@ export function useLive(topics: Topic[], act: () => unknown, everyMs = 1_000): v
     timer = setTimeout(run, Math.max(0, everyMs - (Date.now() - last)));
   };
   for (const topic of topics) of(topic).add(due);
+  // Silence is news as well: a gateway that went away tells nobody.
+  const silence = setInterval(() => document.visibilityState === "visible" && due(), SILENCE_MS);
   onScopeDispose(() => {
     clearTimeout(timer);
+    clearInterval(silence);
     for (const topic of topics) of(topic).delete(due);
   });
 }

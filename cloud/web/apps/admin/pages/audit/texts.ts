@@ -16,6 +16,7 @@ export const t = words({
   verify: ["校验整条链", "Verify the chain"],
   intact: ["{n} 条记录完整，未被改动", "{n} records intact"],
   broken: ["第 {n} 条起断开，请立即核查", "Broken at record {n}: look into it now"],
+  user: ["用户 {n}", "User {n}"],
   system: ["系统", "The system"],
 });
 

@@ -1,4 +1,4 @@
-import { words, type Pair } from "@shared/i18n/locale";
+import { lookUp, words, type Pair } from "@shared/i18n/locale";
 
 export const t = words({
   title: ["结算记录", "Settlements"],
@@ -42,6 +42,11 @@ export const t = words({
   sumAgrees: ["明细、付款与账本一致", "Lines, payment and ledger agree"],
   sumDiffers: ["合计不一致：明细 {lines}，付款 {shares}，账本 {ledger}", "Totals differ: lines {lines}, payment {shares}, ledger {ledger}"],
   gone: ["没有这笔结算", "There is no such settlement"],
+  atSite: ["站点额度", "held at the site"],
+  byKind: ["按餐具计价", "Priced by the plate"],
+  gross: ["原价", "Before discount"],
+  discount: ["优惠", "Discount"],
+  fee: ["管理费", "Service fee"],
   total: ["合计", "Total"],
 });
 
@@ -71,6 +76,33 @@ export const TRANSFERS: Record<string, Pair> = {
   14: ["待核了结", "Settled"],
   15: ["提现", "Withdrawal"],
 };
+
+/** A receipt's number as it is printed: lane, business day, number of the day. */
+export function receiptText(row: { lane_code: string; business_day: number; receipt_no: number }): string {
+  return `${row.lane_code}-${row.business_day}-${String(row.receipt_no).padStart(4, "0")}`;
+}
+
+const OWNERS: Record<string, Pair> = {
+  person: ["人员 {n}", "Person {n}"],
+  stall: ["档口 {n}", "Stall {n}"],
+  goodwill: ["优惠承担", "Goodwill"],
+  in_doubt: ["存疑", "In doubt"],
+  issuer: ["发放方", "Issuer"],
+  cash_desk: ["现金收讫", "Cash desk"],
+  exceptions: ["待核账目", "To review"],
+  loss: ["损失承担", "Loss"],
+  receivable: ["应收", "Receivable"],
+};
+
+/** "person:17 bucket:3 at:1/2" as a person says it, by the names that are known here. */
+export function accountText(account: string, names: { people: Record<number, string>; buckets: Record<number, string> }): string {
+  const parts = Object.fromEntries(account.split(" ").map((part) => part.split(":") as [string, string]));
+  const [owner, id] = Object.entries(parts).find(([key]) => key in OWNERS) ?? ["", ""];
+  const bucket = names.buckets[Number(parts["bucket"])];
+  const who = owner === "person" ? names.people[Number(id)] : undefined;
+  const said = [who ?? lookUp(OWNERS, owner).replace("{n}", id), owner === "person" ? bucket : undefined, parts["at"] ? t("atSite") : undefined];
+  return said.filter(Boolean).join(" · ") || account;
+}
 
 /** The ledger lines that pay for a meal. */
 export const SPEND_KIND = 5;

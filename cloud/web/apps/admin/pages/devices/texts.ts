@@ -18,6 +18,8 @@ export const t = words({
   diskGood: ["充足", "Plenty"],
   diskLook: ["偏低", "Low"],
   diskAct: ["不足，将停止结算", "Too little: sales stop"],
+  waitingUnknown: ["恢复后可知", "Known later"],
+  waitingLater: ["恢复联网后可知", "Known once it is back"],
   waitingSome: ["已存在本地，等待上传", "Saved there, to be uploaded"],
   waitingNone: ["全部已上传", "All uploaded"],
   noneAside: ["没有", "None"],

@@ -7,7 +7,7 @@ export const t = words({
   username: ["用户名", "User name"],
   password: ["密码", "Password"],
   newPassword: ["新密码", "New password"],
-  newPasswordHint: ["至少 12 个字符", "At least 12 characters"],
+  newPasswordHint: ["至少 10 个字符", "At least 10 characters"],
   mustChange: ["首次登录，请先设置自己的密码。", "First sign-in: choose a password of your own."],
   choose: ["保存并进入", "Save and go on"],
   people: ["人员", "People"],

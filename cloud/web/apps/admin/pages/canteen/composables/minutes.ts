@@ -5,6 +5,7 @@ import { t } from "../texts";
 
 const MINUTE_MS = 60_000;
 const LONGEST = 24 * 60;
+const SHORTEST = 45;
 const HEADROOM = 1.3;
 
 export interface Minute {
@@ -20,7 +21,7 @@ export function sideBySide(minutes: Minute[]): { at: Date; minute: Minute | null
   const first = starts[0];
   const last = starts.at(-1);
   if (first === undefined || last === undefined) return [];
-  const from = Math.max(first, last - LONGEST * MINUTE_MS);
+  const from = Math.max(Math.min(first, last - (SHORTEST - 1) * MINUTE_MS), last - LONGEST * MINUTE_MS);
   const all: { at: Date; minute: Minute | null }[] = [];
   for (let at = from; at <= last; at += MINUTE_MS) all.push({ at: new Date(at), minute: known.get(at) ?? null });
   return all;

@@ -5,16 +5,25 @@ import { t } from "../texts";
 import type { Done, Sample } from "./useDemo";
 
 const LEAST_FEN = 10_000;
-const HEADROOM = 1.15;
+const WINDOW_MS = 120_000;
+
+/** The next round figure (1, 2, 4 or 10 of its size) above the peak, so that the axis stands still. */
+export function ceiling(peak_fen: number): number {
+  const size = 10 ** Math.floor(Math.log10(Math.max(peak_fen, LEAST_FEN)));
+  return [1, 2, 4, 10].map((step) => step * size).find((top) => top > peak_fen * 1.1) ?? 20 * size;
+}
 
 /** What was on its way over the last minutes, the acts marked where they happened. */
 export function waitingOption(samples: Sample[], log: Done[], wordOf: (done: Done) => string): (ink: ChartInk) => EChartsCoreOption {
   const last = samples.at(-1);
+  const top = ceiling(Math.max(0, ...samples.map((sample) => sample.waiting_fen)));
   const from = samples[0]?.at.getTime() ?? 0;
   return (ink) => ({
     grid: { left: 0, right: 84, top: 20, bottom: 2, containLabel: true },
     xAxis: {
       type: "time",
+      min: Math.min(from, (last?.at.getTime() ?? 0) - WINDOW_MS),
+      max: last?.at.getTime(),
       axisLine: { lineStyle: { color: ink.line } },
       axisTick: { show: false },
       axisLabel: { color: ink.soft, hideOverlap: true, formatter: (at: number) => timeOf(new Date(at)) },
@@ -23,10 +32,11 @@ export function waitingOption(samples: Sample[], log: Done[], wordOf: (done: Don
     yAxis: {
       type: "value",
       min: 0,
-      max: (value: { max: number }) => Math.max(LEAST_FEN, value.max * HEADROOM),
-      splitNumber: 3,
+      max: top,
+      interval: top / 4,
+      axisLine: { show: false },
       splitLine: { lineStyle: { color: ink.line } },
-      axisLabel: { color: ink.soft, formatter: (fen: number) => moneyShort(fen), showMaxLabel: false },
+      axisLabel: { color: ink.soft, formatter: (fen: number) => moneyShort(fen) },
     },
     series: [
       {
