@@ -1,6 +1,6 @@
 """edge.toml as a whole: every section, read once and handed down."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as OsPath
 from zoneinfo import available_timezones
 
@@ -51,12 +51,27 @@ def read_settings(path: OsPath) -> EdgeSettings | list[Problem]:
     settings = load(text, EdgeSettings)
     if isinstance(settings, list):
         return settings
+    settings = _anchored(settings, path.parent)
     return _beyond_the_schema(settings, find_lines(text)) or settings
 
 
 def state_folder(path: OsPath, settings: EdgeSettings) -> OsPath:
     """Where the store is: relative to the settings file."""
     return (path.parent / settings.store.folder).resolve()
+
+
+def _anchored(settings: EdgeSettings, folder: OsPath) -> EdgeSettings:
+    """Files are named relative to the settings file."""
+
+    def place(name: str) -> str:
+        return str(folder / name) if name else ""
+
+    broker = settings.broker
+    return replace(
+        settings,
+        cloud=replace(settings.cloud, ca_file=place(settings.cloud.ca_file)),
+        broker=replace(broker, ca_file=place(broker.ca_file), password_file=place(broker.password_file)),
+    )
 
 
 def _beyond_the_schema(settings: EdgeSettings, lines: dict[Path, int]) -> list[Problem]:

@@ -42,7 +42,7 @@ class BrokerLink:
         self._acked = asyncio.Event()
         self._sent: tuple[int, list[int]] | None = None
         self.connected = False
-        logging.getLogger("mqtt").setLevel(logging.ERROR)
+        logging.getLogger("mqtt").setLevel(logging.CRITICAL)  # what it says, this link says in its own words
 
     async def run(self, *, device: int, epoch: int) -> None:
         """For ever. Without a broker in the settings, samples are only spooled."""
