@@ -38,7 +38,8 @@ const sales = {
   draw(page) {
     if (this.rows === null) return [1, 2, 3, 4].map(() => h("div", { class: "skeleton" }, "\u00a0"));
     if (!this.rows.length) return h("div", { class: "nothing" }, t("sales_empty"));
-    const room = Math.max(4, Math.floor((document.querySelector(".task").clientHeight - 96) / 60));
+    const tall = innerHeight >= 1400 && innerWidth >= 1000 ? 84 : 60;
+    const room = Math.max(4, Math.floor((document.querySelector(".task").clientHeight - 96) / tall));
     const rows = this.rows.slice(0, room).map((sale) => h("button", { type: "button", "data-entry": sale.entry, class: sale.entry === this.chosen ? "chosen" : "", onclick: () => {
       this.pick(sale.entry);
       page.tell("");
