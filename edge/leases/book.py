@@ -135,6 +135,10 @@ class LeaseBook:
         """Drop counters and passes of days long past; how many went."""
         return self._limits.forget(tx, before_day=before_day)
 
+    def forget_log(self, tx: Transaction, *, before_seq: int) -> None:
+        """Drop messages applied before an entry that is itself no longer here; the audit begins with what is."""
+        tx.execute("DELETE FROM lease_log WHERE after_seq < ?", (before_seq,))
+
     def apply(self, tx: Transaction, messages: Iterable[LeaseMessage]) -> Applied:
         """Apply messages in order with their high-water mark; answers are entries of the same unit (rule 5).
 

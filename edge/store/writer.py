@@ -119,6 +119,7 @@ class Writer:
         self._wake = _Gate()
         self._wanted = 1
         self._expected = 1
+        self._grouped = 0
         self._sync_s = 0.0
         self._wal_pages = 0
         self._stopping = False
@@ -175,6 +176,9 @@ class Writer:
         self._stopping = True
         self._wake.set()
         self._thread.join()
+        left = [*self._pending, *self._riders]  # came in while the thread was ending
+        _fail(left, StoreStopped("the store is closing"))
+        self._deliver(left)
         self._checkpointer.stop()
         self._connection.close()
         self._lock.release()
@@ -196,10 +200,10 @@ class Writer:
                     return
                 continue
             self._commit_whatever_happens(group)
-            waiting = len(self._pending)
             # Lanes come in step: those just answered and those that queued meanwhile belong in one group. One lane
-            # alone is never made to wait.
-            self._expected = min(len(group) + waiting, _MAX_GROUP) if waiting or len(group) > 1 else 1
+            # alone is never made to wait, whatever rode along with it.
+            waiting, answered = len(self._pending), self._grouped
+            self._expected = min(answered + waiting, _MAX_GROUP) if waiting or answered > 1 else 1
             self._deliver(group)
             if self._wal_pages >= self.options.wal_hard_pages:
                 self._bound_wal()
@@ -211,6 +215,7 @@ class Writer:
         if self._expected > 1 and len(pending) < self._expected and not self._stopping:
             self._await_units(self._expected, min(_MAX_GATHER_S, self._sync_s * _WAIT_SHARE))
         group = [pending.popleft() for _ in range(min(len(pending), _MAX_GROUP))]
+        self._grouped = len(group)
         riders = self._riders
         group += [riders.popleft() for _ in range(min(len(riders), _MAX_RIDERS))]
         return group

@@ -212,4 +212,8 @@ class SyncClient:
             await asyncio.sleep(_KEEP_HOUSE_S)
 
     def _prune(self, before_ms: int, tx: Transaction) -> int:
-        return self._parts.journal.prune(tx, before_ms=before_ms)
+        gone = self._parts.journal.prune(tx, before_ms=before_ms)
+        if gone:
+            oldest = tx.execute("SELECT min(seq) FROM entries").fetchone()[0]
+            self._parts.leases.forget_log(tx, before_seq=oldest - 1)
+        return gone

@@ -254,3 +254,23 @@ async def test_the_audit_names_the_entry_that_spent_more_than_was_leased_by_then
         made = await edge.settle(1, 100)
         edge.writer.run(lambda tx: tx.execute("UPDATE lease_log SET after_seq = 9") and None)
         assert any(f"entry {made.seq}" in problem for problem in verify(edge.reader))
+
+
+@pytest.mark.rule(1, 24)
+async def test_the_audit_still_proves_what_is_here_after_older_entries_were_pruned(tmp_path: Path) -> None:
+    with edge_at(tmp_path) as edge:
+        await edge.grant(1, amount=10_000)
+        for _ in range(10):
+            await edge.settle(1, 100)
+        await apply(edge, message(2, LeaseKind.GRANT, amount=50))
+        await edge.settle(1, 9_050)
+        edge.journal.acknowledge(applied_through=9, safe_through=9, generation=1)
+
+        def prune(tx: Transaction) -> int:
+            gone = edge.journal.prune(tx, before_ms=edge.clock.now_ms() + 1)
+            edge.book.forget_log(tx, before_seq=gone)
+            return gone
+
+        assert await edge.writer.submit(prune) == 8
+        assert edge.reader.row("SELECT count(*) FROM lease_log") == (1,)
+        assert verify(edge.reader) == []

@@ -143,6 +143,17 @@ async def test_acknowledgements_ride_along_and_go_alone_only_after_a_while(tmp_p
         writer.close()
 
 
+async def test_a_rider_beside_one_lane_does_not_make_the_lane_wait_next_time(tmp_path: Path) -> None:
+    writer = opened(tmp_path, StoreOptions(minimum_free_mb=0, reserve_mb=0, lazy_wait_s=5.0))
+    try:
+        rider = writer.submit_lazily(put("rider"))
+        await writer.submit(put("sale"))
+        await rider
+        assert writer._expected == 1
+    finally:
+        writer.close()
+
+
 async def test_too_many_waiting_units_are_refused_not_kept_for_ever(tmp_path: Path) -> None:
     slow = SlowVfs(0.05, name="slow-busy")
     writer = opened(tmp_path, StoreOptions(vfs=slow.name, minimum_free_mb=0, reserve_mb=0, max_waiting=3))
