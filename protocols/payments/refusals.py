@@ -35,7 +35,6 @@ class Reason(StrEnum):
     OUT_OF_PERIOD = "out_of_period"
     STORE_FULL = "store_full"
     PLATE_PAID = "plate_paid"
-    GATE_CLOSED = "gate_closed"
     TROUBLE = "trouble"
     ENTERED = "entered"
 
@@ -110,7 +109,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "有餐盘已付过款，请取走或找工作人员",
         "A plate here was paid already, take it away or ask the staff",
     ),
-    Reason.GATE_CLOSED: ("闸机没有响应，没有扣款", "The gate does not answer, nothing was charged"),
     Reason.TROUBLE: (
         "本机有故障，没有扣款，请到其他台",
         "This lane has a fault, nothing was charged, use another lane",

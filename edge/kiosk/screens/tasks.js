@@ -192,8 +192,17 @@ const plates = {
   },
 };
 
+const gate = {
+  name: "gate",
+  kinds: ["gate"],
+  draw(page) {
+    return h("div", { class: "card" }, h("h2", {}, t("gate")), h("p", { class: "soft" }, t("gate_hint")),
+      h("div", { class: "acts" }, h("button", { type: "button", class: "main", "data-act": "open_gate", onclick: () => page.act("open_gate") }, t("open_gate"))));
+  },
+};
+
 function row(name, count, fen) {
   return [h("span", {}, t(name)), h("span", { class: "soft" }, t("count", { n: count })), h("span", { class: "money" }, money(fen))];
 }
 
-export const TASKS = [TILL, sales, cash, closing, plates];
+export const TASKS = [TILL, gate, sales, cash, closing, plates];

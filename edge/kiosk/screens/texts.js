@@ -100,6 +100,8 @@ const TEXTS = {
   charge: ["收款 {amount}", "Charge {amount}"],
   clear: ["清除", "Clear"],
   waiting_diner: ["等顾客刷卡 {amount}", "Waiting for the diner, {amount}"],
+  gate: ["闸机", "Gate"],
+  gate_hint: ["为已付款但没有通过的人开闸，不再扣款", "Opens for whoever paid and did not get through; nothing is charged"],
   open_gate: ["开闸放行", "Open the gate"],
   failed: ["没有办成，请再试一次", "That did not work, please try again"],
   no_lane: ["没有这个结算台", "There is no such lane"],

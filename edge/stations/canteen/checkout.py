@@ -17,6 +17,7 @@ from edge.store.connection import Reader
 from edge.store.transaction import Transaction
 from edge.sync.link import Link
 from protocols.canteen.reference import Lane
+from protocols.dynamic_qr.codec import step_of
 from protocols.journal.codec import decode_entry
 from protocols.journal.kinds import Kind
 from protocols.payments import facts
@@ -33,6 +34,7 @@ _KEEP: Final = (
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 _CODE_KEPT_STEPS: Final = 2_880  # a day of 30 s steps
+_TIDIED_AT_ONCE: Final = 2_000
 _MENDABLE: Final = frozenset({Reason.NO_LEASE, Reason.NOT_ENOUGH, Reason.LIMIT_ELSEWHERE})
 
 
@@ -208,9 +210,15 @@ class Checkout:
         return make_receipt(sale, lane, EntryId(identity.device, identity.epoch, made.seq), made.head, made.business_ms)
 
 
-def forget_codes(before_step: int, tx: Transaction) -> None:
-    """Drop used codes so old that they have expired anyway."""
-    tx.execute("DELETE FROM canteen_codes WHERE step < ?", (before_step - _CODE_KEPT_STEPS,))
+def tidy(now_ms: int, tx: Transaction) -> None:
+    """Drop used codes that expired long ago, and rows whose entries the journal has pruned as safe in the cloud."""
+    tx.execute("DELETE FROM canteen_codes WHERE step < ?", (step_of(now_ms) - _CODE_KEPT_STEPS,))
+    (oldest,) = tx.execute("SELECT min(seq) FROM entries").fetchone()
+    if oldest is not None and oldest > 1:
+        tx.execute("DELETE FROM canteen_refunds WHERE sale_seq < ?", (oldest,))
+        for table in ("canteen_sales", "canteen_cash"):
+            sql = f"DELETE FROM {table} WHERE seq IN (SELECT seq FROM {table} WHERE seq < ? LIMIT ?)"  # noqa: S608
+            tx.execute(sql, (oldest, _TIDIED_AT_ONCE))
 
 
 def mark_shown(seqs: Iterable[int], tx: Transaction) -> None:

@@ -102,7 +102,7 @@ def _message(shown: Shown, phase: str, till: Till) -> dict[str, str]:
         return message("pin_wrong" if till.refusal else "pin", amount_fen=till.pin_fen)
     if phase == "refused" and till.refusal is not None:
         return message(str(till.refusal.reason), amount_fen=till.refusal.amount_fen)
-    if phase in ("paying", "paid", "down"):
+    if phase in ("paying", "paid"):
         return message(phase, kind=shown.kind)
     if shown.balances_of is not None and phase == "idle":
         return message("balances")

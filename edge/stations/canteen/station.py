@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from random import Random
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from edge.stations.canteen import screen
 from edge.stations.canteen.acts import Acts
 from edge.stations.canteen.cash import Cash
 from edge.stations.canteen.catalogue import Catalogue
-from edge.stations.canteen.checkout import Checkout
+from edge.stations.canteen.checkout import Checkout, tidy
 from edge.stations.canteen.closing import Closing
 from edge.stations.canteen.desk import Desk
 from edge.stations.canteen.gate_shell import GateShell
@@ -43,6 +44,7 @@ SHELLS: Final[Mapping[str, Callable[[Desk, Lane, Mapping[str, AnyDriver], str], 
     "gate": GateShell,
 }
 _LOOK_EVERY_S: Final = 1.0
+_TIDY_EVERY_S: Final = 900.0
 
 _log = logger("canteen.station")
 
@@ -71,7 +73,7 @@ class Station:
     def services(self) -> list[Service]:
         """For the supervisor, in the order to start them."""
         lanes = [Service(f"lane {code}", runner.run) for code, runner in self.runners.items()]
-        return [Service("kiosk", self.kiosk.run), *lanes]
+        return [Service("kiosk", self.kiosk.run), *lanes, Service("canteen tidying", self._tidy)]
 
     def health(self) -> dict[str, Any]:
         """The same object as `python -m edge status --json`, with lanes and link."""
@@ -85,6 +87,7 @@ class Station:
             "sum_fen": stands.sum_fen,
             "waiting_fen": stands.waiting_fen,
             "waiting": stands.waiting,
+            "lease_n": self.site.leases.n,
             "link": self.desk.link(),
             "lanes": [runner.health() for runner in self.runners.values()],
             "alerts": dict(self.desk.alerts),
@@ -94,6 +97,12 @@ class Station:
         """Lane id, state word and people waiting, for the heartbeat."""
         shells = [runner.shell for runner in self.runners.values() if runner.shell is not None]
         return tuple((shell.lane.id, str(shell.state.phase), 0) for shell in shells)
+
+    async def _tidy(self) -> None:
+        """Now and then drop what is not needed any more, riding along with a lane's commit."""
+        while True:
+            await asyncio.sleep(_TIDY_EVERY_S)
+            await self.site.writer.submit_lazily(partial(tidy, self.desk.now_ms()))
 
     def _show(self) -> None:
         for runner in self.runners.values():

@@ -29,16 +29,12 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "no_dish": ("托盘上没有菜品", "There is no dish on the tray"),
     "below_minimum": ("不足最小称量，请再取一点", "Below the scale's minimum, please take a little more"),
     "overload": ("超出秤的量程，请取走一些", "Too heavy for the scale, please take some off"),
-    "bound": ("托盘已绑定，请取餐", "Tray bound, please serve yourself"),
     "unattributed": ("请先刷卡再取餐，找工作人员处理", "Tap a card before serving, please ask the staff"),
-    "cleared": ("托盘已清空，没有扣款", "Tray cleared, nothing was charged"),
-    "passed": ("请通过", "Please walk through"),
     "not_passed": ("已付款但未通过，请再刷一次入场", "Paid but not passed, tap again to enter"),
     "gate_stuck": ("闸机没有响应，请找工作人员开门", "The gate does not answer, ask the staff to open"),
     "balances": ("您在这里的可用额度", "What you can spend here"),
     "down": ("设备断开，正在重连，请稍候或到其他台", "A device is away, reconnecting; wait or use another lane"),
     "waiting": ("正在等候配置下发", "Waiting for this lane's settings"),
-    "storage": ("本机存储将满，暂停收款", "Storage nearly full, payments are paused"),
 }
 
 _DENIALS: Final[dict[str, tuple[str, str]]] = {

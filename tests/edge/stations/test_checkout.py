@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge.core.clock import ManualClock
-from edge.stations.canteen.checkout import Short
+from edge.stations.canteen.checkout import Short, tidy
 from edge.stations.canteen.identify import Payer, Presented
 from edge.stations.canteen.receipts import Receipt
 from edge.store.errors import StoreFull
@@ -311,3 +312,23 @@ async def test_what_a_payment_undone_by_its_group_had_changed_is_as_before(tmp_p
             await desk.site.writer.submit(pays_and_fails)
         assert (desk.site.journal.head_seq, spent_fen(desk, 1)) == (head, 0)
         assert isinstance(await pay(desk, dish(1_200, 3, FISH), attempt="x"), Receipt)
+
+
+async def test_tidying_drops_expired_codes_and_rows_whose_entries_are_gone_and_nothing_else(tmp_path: Path) -> None:
+    clock = ManualClock(noon())
+    text = make_code(person_code_key(SITE_KEY, 1), site=SITE, person=1, step=step_of(noon()))
+    async with canteen_at(tmp_path, clock=clock) as station:
+        desk = station.desk
+        code = desk.identifier.at_once(Presented("code", text))
+        assert isinstance(code, Payer)
+        first = await paid(desk, dish(100), payer=code, attempt="a")
+        second = await paid(desk, dish(100), attempt="b")
+        await desk.site.writer.submit(partial(tidy, desk.now_ms()))
+        assert desk.site.reader.row("SELECT count(*) FROM canteen_codes") == (1,)
+        await desk.site.writer.submit(
+            lambda tx: tx.execute("DELETE FROM entries WHERE seq <= ?", (first.entry.seq,)) and None
+        )
+        clock.advance(2 * 86_400_000)
+        await desk.site.writer.submit(partial(tidy, desk.now_ms()))
+        assert desk.site.reader.row("SELECT count(*) FROM canteen_codes") == (0,)
+        assert desk.site.reader.rows("SELECT seq FROM canteen_sales") == [(second.entry.seq,)]
