@@ -21,15 +21,16 @@ from cloud.domains.devices import service as devices
 from cloud.domains.identity import service as identity
 from cloud.domains.payments import service as payments
 from cloud.domains.places import service as places
+from protocols.dynamic_qr.codec import make_static
 from protocols.payments.credentials import hash_pin
 from protocols.payments.reference import BucketKind, CredentialKind, LaneKind, LimitPer
 
 _ACTOR: Final = "system"
-_ZONE: Final = "Asia/Shanghai"
 _HEARD_WITHIN_S: Final = 60.0
 _PIN_EVERY: Final = 40
 _DYNAMIC_EVERY: Final = 4
 _LANE_KINDS: Final = (LaneKind.PLATE, LaneKind.PLATE, LaneKind.WEIGH, LaneKind.PLATE, LaneKind.POS, LaneKind.GATE)
+_TOKEN_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _STALL_OF: Final = {LaneKind.PLATE: 0, LaneKind.WEIGH: 1, LaneKind.POS: 2, LaneKind.GATE: 3}
 _LANE_NAMES: Final = {
     LaneKind.PLATE: ("结算台", "Plate lane"), LaneKind.WEIGH: ("称重台", "Weigh lane"),
@@ -46,6 +47,7 @@ class Options:
     lanes: int = 6
     plates: int = 1500
     seed: int = 42
+    time_zone: str = "Asia/Shanghai"
 
 
 @dataclass
@@ -67,12 +69,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     plain = Options()
     for name in ("people", "sites", "lanes", "plates", "seed"):
         parser.add_argument(f"--{name}", type=int, default=getattr(plain, name))
+    parser.add_argument("--time-zone", default=plain.time_zone, help="IANA name, of every site")
     parser.add_argument("--world", default="", help="file for what a simulator must know (JSON)")
 
 
 async def run(core: Core, arguments: argparse.Namespace) -> None:
     """Seed a core to which every part is registered; prints the gateways' codes. Raises Conflict where people are."""
-    options = Options(arguments.people, arguments.sites, arguments.lanes, arguments.plates, arguments.seed)
+    asked = ("people", "sites", "lanes", "plates", "seed", "time_zone")
+    options = Options(**{name: getattr(arguments, name) for name in asked})
     world = await seed(core, options)
     if arguments.world:
         await asyncio.to_thread(_write, Path(arguments.world), json.dumps(vars(world), ensure_ascii=False))
@@ -89,7 +93,9 @@ async def seed(core: Core, options: Options) -> World:
         if await places.site_ids(tx):
             raise Conflict("this organisation has sites already: seed an empty one")
         for name_zh, name_en, _ in words.SITES[: options.sites]:
-            site = await places.open_site(core, tx, actor=_ACTOR, name_zh=name_zh, name_en=name_en, time_zone=_ZONE)
+            site = await places.open_site(
+                core, tx, actor=_ACTOR, name_zh=name_zh, name_en=name_en, time_zone=options.time_zone
+            )
             world.sites.append({"id": site.id, "name_zh": name_zh, "name_en": name_en})
     await _heard(core, organisation, [site["id"] for site in world.sites])
     async with core.database.transaction(organisation) as tx:
@@ -104,7 +110,7 @@ async def seed(core: Core, options: Options) -> World:
         await _operators(core, tx, world, rng)
     await _deliver(core)
     async with core.database.transaction(organisation) as tx:
-        await _money(core, tx, world, groups, rng)
+        await _money(core, tx, world, groups, rng, options.time_zone)
         for opened, (_, _, name) in zip(world.sites, words.SITES, strict=False):
             _, code, _ = await devices.register_gateway(core, tx, actor=_ACTOR, name=name, site_id=opened["id"])
             world.gateways.append({"name": name, "site_id": opened["id"], "provisioning_code": code})
@@ -281,8 +287,9 @@ async def _people(
     given: list[tuple[int, CredentialKind, str, bytes | None]] = []
     pins: list[dict[str, Any]] = []
     for n, (person, newcomer) in enumerate(zip(ids, newcomers, strict=True)):
-        card, token = f"{rng.getrandbits(32):08X}", f"{rng.getrandbits(96):024x}"
-        fact: dict[str, Any] = {"id": person, "home_site": newcomer.home_site_id, "card": card, "static_code": token}
+        card, token = f"{rng.getrandbits(32):08X}", "".join(rng.choices(_TOKEN_LETTERS, k=20))
+        fact: dict[str, Any] = {"id": person, "home_site": newcomer.home_site_id, "card": card}
+        fact["static_code"] = make_static(token)
         given.append((person, CredentialKind.CARD, card, None))
         given.append((person, CredentialKind.STATIC_CODE, token, None))
         if n % _DYNAMIC_EVERY == 0:
@@ -307,7 +314,9 @@ async def _operators(core: Core, tx: Transaction, world: World, rng: random.Rand
         world.operators.append({"site_id": site["id"], "card": card, "pin": pin})
 
 
-async def _money(core: Core, tx: Transaction, world: World, groups: Sequence[int], rng: random.Random) -> None:
+async def _money(
+    core: Core, tx: Transaction, world: World, groups: Sequence[int], rng: random.Random, time_zone: str
+) -> None:
     """Cash wallets with something in them, and this month's subsidies by rule."""
     cash = await payments.add_bucket(
         core, tx, {"kind": int(BucketKind.CASH), "name_zh": "现金", "name_en": "Cash"}, actor=_ACTOR
@@ -321,7 +330,7 @@ async def _money(core: Core, tx: Transaction, world: World, groups: Sequence[int
         ("节日福利", BucketKind.WELFARE, [staff], 5_000),
         ("接待餐", BucketKind.HOSPITALITY, [staff], 20_000),
     ]
-    period = core.clock.now().astimezone(places.zone(_ZONE)).strftime("%Y-%m")
+    period = core.clock.now().astimezone(places.zone(time_zone)).strftime("%Y-%m")
     for name, kind, meant, fen in subsidies:
         rule = {"name": name, "bucket_kind": int(kind), "group_ids": meant, "amount_fen": fen, "valid_months": 1}
         rule_id = await payments.add_subsidy_rule(core, tx, rule, actor=_ACTOR)

@@ -268,6 +268,11 @@ class Campus:
             if not await desk.screen.until(_serves, timeout_s=_START_TIMEOUT_S):
                 shown = json.dumps(desk.screen.state, ensure_ascii=False)[:500]
                 raise StartFailed(f"lane {desk.code} does not open; its screen: {shown}\n{site.gateway.log_tail()}")
+        before, now = -1, 0
+        async with asyncio.timeout(_START_TIMEOUT_S):
+            while not now or now != before:
+                await asyncio.sleep(1.0)
+                before, now = now, int((await site.health(self.session)).get("lease_n", 0))
 
     async def _come_and_go(self) -> None:
         loop = asyncio.get_running_loop()

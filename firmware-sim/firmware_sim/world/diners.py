@@ -14,7 +14,7 @@ from firmware_sim.world.screens import Screen, State
 from firmware_sim.world.tally import Tally
 
 _MOST_QUEUED = 2_000
-_FULL_G, _REFILL_BELOW_G = 20_000, 2_000
+_FULL_G, _REFILL_BELOW_G = 5_500, 1_200
 _PAY_BY_CODE = 0.3
 _ENDED = ("paid", "refused")
 
@@ -152,8 +152,11 @@ class LaneDesk:
     async def _with_weights(self, diner: Diner) -> bool:
         scale = self.devices["scale"]
         await scale.act({"load_g": self.load_g})
-        if not await self._tap(diner, lambda state: state["phase"] in {"bill", *_ENDED}):
+        ended = _just_ended(self.screen.state)
+        if not await self._tap(diner, lambda state: state["phase"] == "bill" or ended(state)):
             return False
+        if self.screen.state["phase"] != "bill":
+            return True
         for _ in range(self.random.randint(1, 2)):
             self.load_g -= self.random.randint(80, 260)
             lines = len(self.screen.state.get("lines", []))
@@ -192,13 +195,11 @@ def _open(state: State) -> bool:
 
 
 def _just_ended(before: State) -> Any:
-    """True once a payment ended that had not ended in `before`."""
-    old = (before.get("receipt") or {}).get("attempt")
-    was_refused = before.get("phase") == "refused"
+    """True once a payment ended after `before`: each ending has a sound with a number of its own."""
+    heard = (before.get("sound") or {}).get("n")
 
     def ended(state: State) -> bool:
-        if state["phase"] == "paid":
-            return bool((state.get("receipt") or {}).get("attempt") != old)
-        return bool(state["phase"] == "refused" and not was_refused)
+        sound = state.get("sound") or {}
+        return state["phase"] in _ENDED and sound.get("name") in _ENDED and sound.get("n") != heard
 
     return ended

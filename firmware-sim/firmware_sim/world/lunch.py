@@ -7,6 +7,7 @@ from random import Random
 # Share of diners, minute of the wave's peak and its spread, over a lunch of 105 minutes.
 _WAVES = ((0.60, 25.0, 9.0), (0.30, 55.0, 10.0), (0.10, 80.0, 12.0))
 LUNCH_MINUTES = 105.0
+_UNDER_WAY_MINUTES = 14.0
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,12 @@ def arrivals(people: list[int], *, random: Random, speed: float) -> list[Arrival
 
 
 def endless(people: list[int], *, random: Random, speed: float) -> Iterator[Arrival]:
-    """Lunch after lunch, with a pause of a twentieth between them."""
-    offset_s = 0.0
+    """Lunch after lunch, with a pause of a twentieth between them. The first is under way already."""
+    offset_s = -_UNDER_WAY_MINUTES * 60 / speed
     while True:
         for arrival in arrivals(people, random=random, speed=speed):
+            if offset_s + arrival.at_s < 0:
+                continue
             yield Arrival(at_s=offset_s + arrival.at_s, person=arrival.person, taste=arrival.taste)
         offset_s += LUNCH_MINUTES * 60 * 1.05 / speed
 

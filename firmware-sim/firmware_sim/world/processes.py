@@ -5,12 +5,14 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 _MOST_FACTS = 1_000
+_HERE = Path(__file__).resolve().parents[2]
+_PYTHONPATH = os.pathsep.join((str(_HERE), str(_HERE.parent)))
 
 
 class StartFailed(RuntimeError):
@@ -24,7 +26,6 @@ class Child:
     name: str
     command: Sequence[str]
     log: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
     told: list[dict[str, Any]] = field(default_factory=list)
     _listener: "asyncio.Task[None] | None" = None
@@ -44,7 +45,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
-                env={**os.environ, **self.environment},
+                env={**os.environ, "PYTHONPATH": _PYTHONPATH},
                 start_new_session=True,
             )
         if self.process.stdout is not None:
