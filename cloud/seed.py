@@ -30,7 +30,7 @@ _HEARD_WITHIN_S: Final = 60.0
 _PIN_EVERY: Final = 40
 _DYNAMIC_EVERY: Final = 4
 _LANE_KINDS: Final = (LaneKind.PLATE, LaneKind.PLATE, LaneKind.WEIGH, LaneKind.PLATE, LaneKind.POS, LaneKind.GATE)
-_TOKEN_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_CODE_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _STALL_OF: Final = {LaneKind.PLATE: 0, LaneKind.WEIGH: 1, LaneKind.POS: 2, LaneKind.GATE: 3}
 _LANE_NAMES: Final = {
     LaneKind.PLATE: ("结算台", "Plate lane"), LaneKind.WEIGH: ("称重台", "Weigh lane"),
@@ -287,7 +287,7 @@ async def _people(
     given: list[tuple[int, CredentialKind, str, bytes | None]] = []
     pins: list[dict[str, Any]] = []
     for n, (person, newcomer) in enumerate(zip(ids, newcomers, strict=True)):
-        card, token = f"{rng.getrandbits(32):08X}", "".join(rng.choices(_TOKEN_LETTERS, k=20))
+        card, token = f"{rng.getrandbits(32):08X}", "".join(rng.choices(_CODE_LETTERS, k=20))
         fact: dict[str, Any] = {"id": person, "home_site": newcomer.home_site_id, "card": card}
         fact["static_code"] = make_static(token)
         given.append((person, CredentialKind.CARD, card, None))

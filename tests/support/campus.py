@@ -10,15 +10,15 @@ from pathlib import Path
 from random import Random
 
 import asyncpg
+from firmware_sim.world.campus import Campus, CampusOptions
+from firmware_sim.world.gateway import SimulatedSite
+from firmware_sim.world.lunch import arrivals
+from firmware_sim.world.progress import Progress
 
 from edge.journal.identity import DeviceSecrets, load_identity
 from edge.journal.journal import read_committed
 from edge.leases.audit import verify
 from edge.store.connection import Reader
-from firmware_sim.world.campus import Campus, CampusOptions
-from firmware_sim.world.gateway import SimulatedSite
-from firmware_sim.world.lunch import arrivals
-from firmware_sim.world.progress import Progress
 from protocols.journal.codec import decode_entry
 from protocols.journal.kinds import Kind
 from protocols.payments.facts import Refund, Settlement, decode
@@ -121,7 +121,8 @@ CREATE FUNCTION watched_balance() RETURNS trigger LANGUAGE plpgsql SECURITY DEFI
 DECLARE
     booked bigint;
 BEGIN
-    SELECT coalesce(sum(CASE WHEN (credit_owner_kind, credit_owner, credit_bucket, credit_site, credit_epoch)
+    SELECT coalesce(sum(CASE
+                            WHEN (credit_owner_kind, credit_owner, credit_bucket, credit_site, credit_epoch)
                                 = (NEW.owner_kind, NEW.owner, NEW.bucket, NEW.site, NEW.epoch) THEN amount ELSE 0 END)
                   - sum(CASE WHEN (debit_owner_kind, debit_owner, debit_bucket, debit_site, debit_epoch)
                                 = (NEW.owner_kind, NEW.owner, NEW.bucket, NEW.site, NEW.epoch) THEN amount ELSE 0 END), 0)

@@ -7,10 +7,10 @@ from random import Random
 
 import asyncpg
 import pytest
-
-from cloud.core.postgres import EmbeddedPostgres
 from firmware_sim.proxy import Weather
 from firmware_sim.world.campus import Campus
+
+from cloud.core.postgres import EmbeddedPostgres
 from tests.support.campus import (
     GatewayDisk,
     campus_folder,

@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -159,9 +160,9 @@ class LaneDesk:
             return True
         for _ in range(self.random.randint(1, 2)):
             self.load_g -= self.random.randint(80, 260)
-            lines = len(self.screen.state.get("lines", []))
+            before_fen = int(self.screen.state.get("total_fen", 0))
             await scale.act({"load_g": self.load_g})
-            await self.screen.until(lambda state, n=lines: len(state.get("lines", [])) > n, timeout_s=6)  # type: ignore[misc]
+            await self.screen.until(partial(_costs_more_than, before_fen), timeout_s=6)
         if self.load_g < _REFILL_BELOW_G:
             self.load_g = _FULL_G
         return await self._tap(diner, _just_ended(self.screen.state))
@@ -188,6 +189,10 @@ class LaneDesk:
 
     async def _operate(self, act: str, **fields: Any) -> State:
         return await self.operator.act(act, **fields)
+
+
+def _costs_more_than(before_fen: int, state: State) -> bool:
+    return int(state.get("total_fen", 0)) > before_fen
 
 
 def _open(state: State) -> bool:
