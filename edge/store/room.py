@@ -21,10 +21,10 @@ class Room:
     """Whether new business may be written, and a reserve file to give up when even facts in hand find no room."""
 
     def __init__(
-        self, folder: Path, *, minimum_free_mb: int, reserve_mb: int, free_bytes: Callable[[Path], int]
+        self, reserve: Path, *, minimum_free_mb: int, reserve_mb: int, free_bytes: Callable[[Path], int]
     ) -> None:
-        self._folder = folder
-        self._reserve = folder / "reserve"
+        self._folder = reserve.parent
+        self._reserve = reserve
         self._minimum = minimum_free_mb * _MB
         self._reserve_bytes = reserve_mb * _MB
         self._free_bytes = free_bytes
@@ -43,7 +43,12 @@ class Room:
         free = self._free_bytes(self._folder)
         self._looked_s = time.monotonic()
         self._low = free < self._minimum
-        if not self._low and free > self._minimum + 2 * self._reserve_bytes and not self._reserve.exists():
+        if (
+            self._reserve_bytes
+            and not self._low
+            and free > self._minimum + 2 * self._reserve_bytes
+            and not self._reserve.exists()
+        ):
             self._fill()
         return free // _MB
 
@@ -59,11 +64,10 @@ class Room:
 
     def _fill(self) -> None:
         """Make the file whole under another name first, so that a reserve is never half there."""
-        partial = self._reserve.with_suffix(".partial")
+        partial = self._reserve.with_suffix(".reserve-partial")
         try:
             with partial.open("wb") as file:
-                if self._reserve_bytes:
-                    os.posix_fallocate(file.fileno(), 0, self._reserve_bytes)
+                os.posix_fallocate(file.fileno(), 0, self._reserve_bytes)
             partial.rename(self._reserve)
         except OSError:
             with contextlib.suppress(OSError):

@@ -106,7 +106,7 @@ class Writer:
             self._lock.release()
             raise
         self.room = Room(
-            path.parent,
+            path.with_suffix(".reserve"),
             minimum_free_mb=self.options.minimum_free_mb,
             reserve_mb=self.options.reserve_mb,
             free_bytes=self.options.free_bytes,

@@ -237,7 +237,7 @@ async def test_disk_low_refuses_business_while_facts_in_hand_are_kept(tmp_path: 
     writer = opened(tmp_path, StoreOptions(minimum_free_mb=100, reserve_mb=1, free_bytes=disk))
     try:
         assert await writer.submit(put("lunch")) == 1
-        assert (tmp_path / "reserve").stat().st_size == 1024 * 1024
+        assert (tmp_path / "s.reserve").stat().st_size == 1024 * 1024
         disk.free_mb = 50
         writer.room.look()
         with pytest.raises(StoreFull):
@@ -275,7 +275,7 @@ class _FullFile(apsw.VFSFile):
 
 
 async def test_a_disk_that_fills_up_gives_its_reserve_to_the_facts_in_hand(tmp_path: Path) -> None:
-    vfs = FullVfs("full", tmp_path / "reserve")
+    vfs = FullVfs("full", tmp_path / "s.reserve")
     options = StoreOptions(vfs=vfs.name, minimum_free_mb=1, reserve_mb=1, free_bytes=Disk(1_000))
     writer = opened(tmp_path, options)
     memory: list[str] = []
