@@ -207,7 +207,6 @@ class _Step:
         self.handlers = registry.by_kind
         for table in registry.tables:
             effects.rows.setdefault(table, [])
-        self.tail = (context.posting_day, context.received_at, context.device, context.epoch, context.branch)
         self.received_hour = int(context.received_at.timestamp()) * 1000 // _HOUR_MS * _HOUR_MS
 
     def behind(self, entry: Entry) -> int:
@@ -286,13 +285,11 @@ class _Step:
         return made
 
     def _write_lines(self, moves: list[Move], seq: int, business_day: int) -> None:
-        organisation = self.context.organisation
-        posting_day, at, device, epoch, branch = self.tail
-        for part, (kind, debit, credit, amount) in enumerate(moves):
-            self.effects.lines.append(
-                (organisation, kind, *debit, *credit, amount, _person(debit, credit), business_day, posting_day, at,
-                 device, epoch, branch, seq, part, None, "")
-            )  # fmt: skip
+        part = 0
+        for kind, debit, credit, amount in moves:
+            person = debit[1] if debit[0] in _PERSONAL else credit[1] if credit[0] in _PERSONAL else 0
+            self.effects.lines.append((kind, debit, credit, amount, person, business_day, seq, part))
+            part += 1  # noqa: SIM113 - nearly always one line: enumerate would cost more than it saves
 
     def _set_aside(
         self, seq: int, entry: Entry | None, payload: Any, how: EntryState, problem: Problem, behind: int
@@ -323,12 +320,6 @@ class _Step:
         if counts is None:
             counts = self.effects.counts[lane, hour] = [0, 0, 0]
         counts[which] += 1
-
-
-def _person(debit: Key, credit: Key) -> int:
-    if debit[0] in _PERSONAL:
-        return debit[1]
-    return credit[1] if credit[0] in _PERSONAL else 0
 
 
 def _code_of(kind: type[RuleViolation]) -> str:

@@ -13,7 +13,7 @@ from cloud.sync.devices import DeviceKey, DeviceRecord
 from cloud.sync.placing import Place, Placement, place_at_head, place_by_hashes
 from cloud.sync.registry import EntryContext, Registry
 from cloud.sync.state import Effects, Problem, Reading, Received, StreamState
-from cloud.sync.store import Store
+from cloud.sync.store import Prepared, Store
 from protocols.crypto import sm2
 from protocols.journal.chain import links, signed_bytes
 from protocols.sync.codec import encode
@@ -146,6 +146,8 @@ class Ingestor:
                 if not store.deterministic(error):
                     raise
                 seq, problem = await self._find_poison(store, reading, where, poison, received, signature)
+                if seq in poison:
+                    raise  # it is set aside already: the fault lies elsewhere, and trying again would go on for ever
                 poison[seq] = problem
                 if len(poison) >= _POISON_MOST:
                     reading = _cut(reading, seq)
@@ -161,13 +163,19 @@ class Ingestor:
             state = await store.load(stream, wants, context.organisation)
             application = Application(state, reading, context, self.registry, poison=poison)
             effects = application.effects
-            many = len(reading.bodies)
-            await asyncio.to_thread(application.run, 0, _PART)
-            for start in range(0, many, _PART):
+
+            def step(start: int) -> Prepared:
+                application.run(start, start + _PART)
                 part = _slice(reading, start, min(start + _PART, effects.through - reading.first_seq + 1))
-                writing = store.write_part(context, part, effects, self.registry)
-                if start + _PART < many and not effects.stopped:
-                    await _both(writing, asyncio.to_thread(application.run, start + _PART, start + 2 * _PART))
+                return store.prepare(context, part, effects) if part.bodies else None
+
+            prepared = await asyncio.to_thread(step, 0)
+            for start in range(_PART, len(reading.bodies) + _PART, _PART):
+                if prepared is None:
+                    break
+                writing = store.write_part(prepared, self.registry)
+                if start < len(reading.bodies) and not effects.stopped:
+                    prepared = await _both(writing, asyncio.to_thread(step, start))
                 else:
                     await writing
                     break
@@ -262,12 +270,13 @@ def _slice(reading: Reading, start: int, stop: int) -> Reading:
     )  # fmt: skip
 
 
-async def _both(writing: Coroutine[Any, Any, None], applying: Coroutine[Any, Any, None]) -> None:
+async def _both(writing: Coroutine[Any, Any, None], applying: Coroutine[Any, Any, Prepared]) -> Prepared:
     """Wait for both, also where one fails: the next step must find neither still at work."""
-    done = await asyncio.gather(writing, applying, return_exceptions=True)
-    for outcome in done:
-        if outcome is not None:
+    wrote, prepared = await asyncio.gather(writing, applying, return_exceptions=True)
+    for outcome in (wrote, prepared):
+        if isinstance(outcome, BaseException):
             raise outcome
+    return prepared
 
 
 def _nearest(branches: list[StreamState]) -> int:

@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 from cloud.ledger.books import Books, Notes
+from cloud.ledger.line_copy import FactLine
 from cloud.sync.registry import Fact, Row
 from protocols.journal.messages import Entry
 
@@ -97,7 +98,7 @@ class Effects:
 
     through: int
     head: bytes
-    lines: list[Row] = field(default_factory=list)
+    lines: list[FactLine] = field(default_factory=list)
     rows: dict[str, list[Row]] = field(default_factory=dict)
     facts: list[Fact] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
@@ -113,7 +114,7 @@ class Effects:
     streak: int = 0
     stopped: str = ""  # why the stream stops, "" where it goes on
 
-    def drain(self) -> tuple[list[Row], dict[str, list[Row]]]:
+    def drain(self) -> tuple[list[FactLine], dict[str, list[Row]]]:
         """Lines and rows made so far, which the caller writes; later ones go into fresh lists."""
         lines, rows = self.lines, dict(self.rows)
         self.lines = []

@@ -1,10 +1,12 @@
 """What ingest asks of a store. PostgreSQL is the real one; memory is what seeds replay against it (rule 29)."""
 
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from cloud.sync.registry import EntryContext, Registry
 from cloud.sync.state import Effects, Reading, Received, Slice, StreamState, Wants
+
+Prepared = Any  # whatever the store's own `prepare` made
 
 
 class Store(Protocol):
@@ -25,8 +27,14 @@ class Store(Protocol):
     async def set_state(self, stream: StreamState, state: str, reason: str) -> None:
         """Hold, stop or freeze a stream."""
 
-    async def write_part(self, context: EntryContext, reading: Reading, effects: Effects, registry: Registry) -> None:
-        """Keep the very bytes of a part of a batch (as applied), with the lines and rows drained from `effects`."""
+    def prepare(self, context: EntryContext, reading: Reading, effects: Effects) -> Prepared:
+        """A part of a batch (as applied) with the lines and rows drained from `effects`, ready to be written.
+
+        Pure work, done in a thread beside the writing of the part before.
+        """
+
+    async def write_part(self, prepared: Prepared, registry: Registry) -> None:
+        """Keep the very bytes of the part, and its lines and rows."""
 
     async def finish(
         self, context: EntryContext, effects: Effects, state: Slice, registry: Registry, received: Received

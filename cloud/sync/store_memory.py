@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cloud.ledger.books import Books, Key, Question, Sale
+from cloud.ledger.line_copy import FactLine
 from cloud.sync.registry import EntryContext, Registry, Row
 from cloud.sync.state import Effects, EntryState, Reading, Received, SetAside, Slice, StreamState, Wants
+from cloud.sync.store import Prepared
 from protocols.journal.chain import genesis
 from protocols.journal.codec import decode_entry
 from protocols.journal.kinds import Kind
@@ -30,7 +32,7 @@ class World:
     streams: dict[StreamKey, StreamState] = field(default_factory=dict)
     inbox: dict[tuple[int, int, int, int], tuple[EntryState, bytes, bytes]] = field(default_factory=dict)
     balances: dict[Key, int] = field(default_factory=dict)
-    lines: list[Row] = field(default_factory=list)
+    lines: list[tuple[int, int, FactLine]] = field(default_factory=list)  # posting day, branch, line
     rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     waiting: dict[StreamKey, dict[int, SetAside]] = field(default_factory=lambda: defaultdict(dict))
     counts: dict[tuple[int, int, int], list[int]] = field(default_factory=dict)
@@ -98,19 +100,17 @@ class MemoryStore:
         kept = self.world.streams[stream.device, stream.epoch, stream.branch]
         kept.state, kept.state_reason = state, reason
 
-    async def write_part(
-        self,
-        context: EntryContext,
-        reading: Reading,
-        effects: Effects,
-        registry: Registry,  # noqa: ARG002 - columns mean nothing here
-    ) -> None:
-        """Keep the very bytes of a part of a batch, with its lines and rows."""
-        lines, rows = effects.drain()
+    def prepare(self, context: EntryContext, reading: Reading, effects: Effects) -> Prepared:
+        """The part as it is, with its lines and rows."""
+        return (context, reading, *effects.drain())
+
+    async def write_part(self, prepared: Prepared, registry: Registry) -> None:  # noqa: ARG002 - columns mean nothing here
+        """Keep the very bytes of the part, and its lines and rows."""
+        context, reading, lines, rows = prepared
         key = (context.device, context.epoch, context.branch)
         for seq, (digest, body) in enumerate(zip(reading.hashes, reading.bodies, strict=True), reading.first_seq):
             self.world.inbox[*key, seq] = (EntryState.APPLIED, digest, body)
-        self.world.lines += lines
+        self.world.lines += [(context.posting_day, context.branch, line) for line in lines]
         for table, made in rows.items():
             self.world.rows[table] += made
 

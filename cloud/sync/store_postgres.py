@@ -10,11 +10,14 @@ import asyncpg
 from cloud.core.database import Transaction
 from cloud.core.errors import Unavailable
 from cloud.ledger.books import Books, Key, Question, Sale
+from cloud.ledger.line_copy import LinePacker
 from cloud.ledger.posting import LINE_COLUMNS, load_balances, move_balances
 from cloud.sync.entries import settlement_amounts
 from cloud.sync.followups import follow_up
+from cloud.sync.inbox_copy import INBOX_COLUMNS, pack_entries
 from cloud.sync.registry import EntryContext, Registry, Row
 from cloud.sync.state import Effects, EntryState, Reading, Received, Slice, StreamState, Wants
+from cloud.sync.store import Prepared
 from protocols.journal.chain import genesis
 from protocols.ledger.accounts import Account, Owner
 
@@ -22,9 +25,6 @@ _STREAM: Final = (
     "device, epoch, branch, site, forked_after, applied_through, head, safe_through, state, state_reason,"
     " streak_reason, streak, sum_fen"
 )
-_INBOX_COLUMNS: Final = (
-    "organisation_id", "device", "epoch", "branch", "seq", "kind", "state", "received_at", "hash", "body",
-)  # fmt: skip
 _BRANCHES: Final = f"SELECT {_STREAM} FROM streams WHERE device = $1 AND epoch = $2 ORDER BY branch FOR UPDATE"  # noqa: S608
 _SCOPE: Final = """
 SELECT s.state, s.bearer, s.released_at IS NOT NULL, s.declared_generation < g.generation
@@ -76,7 +76,6 @@ _TRANSIENT: Final = (
     Unavailable,
 )
 _INT64: Final = 2**63
-_KINDS: Final = 2**15
 
 
 class PostgresStore:
@@ -154,18 +153,15 @@ class PostgresStore:
             stream.device, stream.epoch, stream.branch, state, reason,
         )  # fmt: skip
 
-    async def write_part(self, context: EntryContext, reading: Reading, effects: Effects, registry: Registry) -> None:
-        """Keep the very bytes of a part of a batch (as applied), with the lines and rows drained from `effects`."""
+    def prepare(self, context: EntryContext, reading: Reading, effects: Effects) -> Prepared:
+        """The bytes of COPY for inbox and lines, and the domains' rows."""
         lines, rows = effects.drain()
-        head = (context.organisation, context.device, context.epoch, context.branch)
-        tail = (int(EntryState.APPLIED), context.received_at)
-        bodies = [
-            (*head, seq, entry.kind if entry is not None and 0 <= entry.kind < _KINDS else 0, *tail, digest, body)
-            for seq, (entry, digest, body) in enumerate(
-                zip(reading.entries, reading.hashes, reading.bodies, strict=True), reading.first_seq
-            )
-        ]
-        await self.tx.connection.copy_records_to_table("inbox_rows", records=bodies, columns=_INBOX_COLUMNS)
+        return pack_entries(context, reading), _packer(context).pack(lines) if lines else b"", rows
+
+    async def write_part(self, prepared: Prepared, registry: Registry) -> None:
+        """Keep the very bytes of the part, and its lines and rows."""
+        entries, lines, rows = prepared
+        await self._copy("inbox_rows", INBOX_COLUMNS, entries)
         await self._write_rows(lines, rows, registry)
 
     async def finish(
@@ -185,7 +181,8 @@ class PostgresStore:
 
     async def write_again(self, context: EntryContext, effects: Effects, registry: Registry) -> None:
         """Write what a replay brought about; the stream stays where it is."""
-        await self._write_rows(*effects.drain(), registry)
+        lines, rows = effects.drain()
+        await self._write_rows(_packer(context).pack(lines) if lines else b"", rows, registry)
         await move_balances(self.tx, self._held, {Account(*key): delta for key, delta in effects.deltas.items()})
         await self.tx.execute(
             "UPDATE streams SET sum_fen = sum_fen + $4 WHERE device = $1 AND epoch = $2 AND branch = $3",
@@ -193,13 +190,16 @@ class PostgresStore:
         )  # fmt: skip
         await self._tell(context, effects, registry)
 
-    async def _write_rows(self, lines: list[Row], rows: dict[str, list[Row]], registry: Registry) -> None:
+    async def _write_rows(self, lines: bytes, rows: dict[str, list[Row]], registry: Registry) -> None:
         if lines:
-            connection = self.tx.connection
-            await connection.copy_records_to_table("ledger_transfers_rows", records=lines, columns=LINE_COLUMNS)
+            await self._copy("ledger_transfers_rows", LINE_COLUMNS, lines)
         for table, made in rows.items():
             if made:
                 await self._put(table, registry.tables[table], made)
+
+    async def _copy(self, table: str, columns: tuple[str, ...], packed: bytes) -> None:
+        source = memoryview(packed)  # asyncpg takes plain bytes for the name of a file
+        await self.tx.connection.copy_to_table(table, source=source, columns=columns, format="binary")
 
     async def _tell(self, context: EntryContext, effects: Effects, registry: Registry) -> None:
         await follow_up(self.tx, context, effects.notes)
@@ -304,6 +304,13 @@ def _accounts(books: Books, wants: Wants) -> Iterable[Account]:
             if books.recovering or books.released or (person, bucket) in wants.returned:
                 accounts.add((int(Owner.PERSON), person, bucket, 0, 0))
     return [Account(*key) for key in accounts]
+
+
+def _packer(context: EntryContext) -> LinePacker:
+    return LinePacker(
+        organisation=context.organisation, posting_day=context.posting_day, at=context.received_at,
+        device=context.device, epoch=context.epoch, branch=context.branch,
+    )  # fmt: skip
 
 
 def _moment(instant_ms: int) -> datetime:

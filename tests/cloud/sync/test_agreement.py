@@ -111,7 +111,9 @@ async def _of_postgres(tx: Any, trace: Trace) -> dict[str, Any]:
         "refunds": await rows(
             "SELECT branch, seq, refund_no, amount FROM ledger_refunds WHERE device = $1 ORDER BY 1, 2, 3"
         ),
-        "answers": await rows("SELECT n, answered FROM lease_messages WHERE site = $1 AND answered IS NOT NULL ORDER BY 1"),
+        "answers": await rows(
+            "SELECT n, answered FROM lease_messages WHERE site = $1 AND answered IS NOT NULL ORDER BY 1"
+        ),
         "passed": await rows("SELECT bucket FROM lease_cutoff_sites WHERE site = $1 AND passed_seq IS NOT NULL"),
     }  # fmt: skip
 
@@ -129,7 +131,10 @@ def _of_memory(world: World, trace: Trace) -> dict[str, Any]:
             for s in world.streams.values()
         ],
         "inbox": sorted((*key[2:], int(state), digest, body) for key, (state, digest, body) in world.inbox.items()),
-        "lines": [(*line[1:16], *line[19:22]) for line in world.lines],
+        "lines": [
+            (kind, *debit, *credit, amount, person, day, posting_day, branch, seq, part)
+            for posting_day, branch, (kind, debit, credit, amount, person, day, seq, part) in world.lines
+        ],
         "balances": {account: balance for account, balance in world.balances.items() if balance > 0},
         "waiting": sorted(waiting),
         "counts": sorted((lane, hour, *counted) for (_, lane, hour), counted in world.counts.items()),
