@@ -83,13 +83,14 @@ class Spool:
             self._urgent.clear()
 
     async def flush(self) -> int:
-        """Keep what was offered, then hold the bounds; how many were kept. On a full disk they stay in memory."""
+        """Keep what was offered, then hold the bounds; how many were kept. On a low disk all but alarms stay in memory."""
         samples = list(self._buffer.values())
         if not samples:
             return 0
         self._buffer.clear()
         try:
-            await self._writer.submit(partial(self._keep, samples), in_hand=True)
+            alarm = any(sample.priority == Priority.ALARM for sample in samples)
+            await self._writer.submit(partial(self._keep, samples), in_hand=alarm)
         except StoreError as error:
             _log.warning("%d samples could not be kept: %s", len(samples), error)
             for sample in samples:

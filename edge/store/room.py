@@ -43,12 +43,8 @@ class Room:
         free = self._free_bytes(self._folder)
         self._looked_s = time.monotonic()
         self._low = free < self._minimum
-        if (
-            self._reserve_bytes
-            and not self._low
-            and free > self._minimum + 2 * self._reserve_bytes
-            and not self._reserve.exists()
-        ):
+        wanted = bool(self._reserve_bytes) and not self._reserve.exists()
+        if wanted and free > self._minimum + 2 * self._reserve_bytes:
             self._fill()
         return free // _MB
 

@@ -17,8 +17,14 @@ OPTIONS = StoreOptions(minimum_free_mb=0, reserve_mb=0, lazy_wait_s=0.02)
 
 
 @contextmanager
-def spool_at(folder: Path, *, bounds: SpoolBounds | None = None, clock: ManualClock | None = None) -> Iterator[Spool]:
-    writer = Writer(folder / "spool.db", (SPOOL_SCHEMA,), OPTIONS)
+def spool_at(
+    folder: Path,
+    *,
+    bounds: SpoolBounds | None = None,
+    clock: ManualClock | None = None,
+    options: StoreOptions = OPTIONS,
+) -> Iterator[Spool]:
+    writer = Writer(folder / "spool.db", (SPOOL_SCHEMA,), options)
     reader = Reader(writer.path)
     try:
         yield Spool(writer, reader, SiteTime(clock or ManualClock()), bounds or SpoolBounds())
@@ -120,3 +126,14 @@ async def test_an_alarm_wakes_whoever_flushes(tmp_path: Path) -> None:
         spool.offer(sample("a", 2, Priority.ALARM))
         async with asyncio.timeout(1):
             await waiting
+
+
+async def test_on_a_low_disk_samples_stay_in_memory_and_only_alarms_are_written(tmp_path: Path) -> None:
+    low = StoreOptions(minimum_free_mb=100, reserve_mb=0, free_bytes=lambda _folder: 0)
+    now = ManualClock().now_ms()
+    with spool_at(tmp_path, options=low) as spool:
+        spool.offer(sample("a", now))
+        assert await spool.flush() == 0
+        assert spool.waiting == 0
+        spool.offer(sample("door", now, Priority.ALARM))
+        assert await spool.flush() == 2
