@@ -83,7 +83,7 @@ class Spool:
             self._urgent.clear()
 
     async def flush(self) -> int:
-        """Keep what was offered, then hold the bounds; how many were kept. On a low disk all but alarms stay in memory."""
+        """Keep what was offered within the bounds; how many were kept. On a low disk all but alarms stay in memory."""
         samples = list(self._buffer.values())
         if not samples:
             return 0
