@@ -10,17 +10,21 @@ from pathlib import Path
 from random import Random
 
 import asyncpg
+import httpx
 from firmware_sim.world.campus import Campus, CampusOptions
 from firmware_sim.world.gateway import SimulatedSite
 from firmware_sim.world.lunch import arrivals
 from firmware_sim.world.progress import Progress
 
+from cloud.core.auth import CSRF_HEADER, CSRF_VALUE
+from cloud.core.postgres import EmbeddedPostgres
 from edge.journal.identity import DeviceSecrets, load_identity
 from edge.journal.journal import read_committed
 from edge.leases.audit import verify
 from edge.store.connection import Reader
 from protocols.journal.codec import decode_entry
 from protocols.journal.kinds import Kind
+from protocols.ledger.accounts import Owner, TransferKind
 from protocols.payments.facts import Refund, Settlement, decode
 
 FAST_LANES = {
@@ -121,12 +125,15 @@ CREATE FUNCTION watched_balance() RETURNS trigger LANGUAGE plpgsql SECURITY DEFI
 DECLARE
     booked bigint;
 BEGIN
-    SELECT coalesce(sum(CASE
-                            WHEN (credit_owner_kind, credit_owner, credit_bucket, credit_site, credit_epoch)
-                                = (NEW.owner_kind, NEW.owner, NEW.bucket, NEW.site, NEW.epoch) THEN amount ELSE 0 END)
-                  - sum(CASE WHEN (debit_owner_kind, debit_owner, debit_bucket, debit_site, debit_epoch)
-                                = (NEW.owner_kind, NEW.owner, NEW.bucket, NEW.site, NEW.epoch) THEN amount ELSE 0 END), 0)
-      INTO booked FROM ledger_transfers_rows WHERE person = NEW.owner;
+    SELECT coalesce(sum(CASE direction WHEN 'in' THEN amount ELSE -amount END), 0) INTO booked FROM (
+        SELECT 'in' AS direction, amount FROM ledger_transfers_rows
+         WHERE person = NEW.owner AND (credit_owner_kind, credit_owner, credit_bucket, credit_site, credit_epoch)
+             = (NEW.owner_kind, NEW.owner, NEW.bucket, NEW.site, NEW.epoch)
+        UNION ALL
+        SELECT 'out', amount FROM ledger_transfers_rows
+         WHERE person = NEW.owner AND (debit_owner_kind, debit_owner, debit_bucket, debit_site, debit_epoch)
+             = (NEW.owner_kind, NEW.owner, NEW.bucket, NEW.site, NEW.epoch)
+    ) AS moves;
     SELECT balance INTO STRICT NEW.balance FROM ledger_balances
      WHERE (owner_kind, owner, bucket, site, epoch) = (NEW.owner_kind, NEW.owner, NEW.bucket, NEW.site, NEW.epoch);
     IF booked <> NEW.balance OR NEW.balance < 0 THEN
@@ -151,3 +158,52 @@ async def watch_every_commit(books: asyncpg.Connection) -> None:
 def options_for(folder: Path, **changes: object) -> CampusOptions:
     """A quick campus for tests."""
     return CampusOptions(folder=folder, sections=FAST_LANES, **changes)  # type: ignore[arg-type]
+
+
+async def cloud_command(campus: Campus, *words: str) -> str:
+    """Run `python -m cloud WORDS` on the campus's cloud; its output. Fails with what it said."""
+    process = await asyncio.create_subprocess_exec(
+        *campus.cloud.command[:3],
+        *words,
+        "--config",
+        str(campus.options.folder / "cloud.toml"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), 120)
+    assert process.returncode == 0, said.decode()
+    return said.decode()
+
+
+@asynccontextmanager
+async def signed_in(campus: Campus) -> AsyncIterator[httpx.AsyncClient]:
+    """The console's own API, as the first administrator."""
+    headers = {CSRF_HEADER: CSRF_VALUE}
+    async with httpx.AsyncClient(base_url=campus.console, headers=headers, trust_env=False, timeout=30) as client:
+        answer = await client.post(
+            "/api/v1/identity/session", json={"username": campus.user, "password": campus.password}
+        )
+        assert answer.is_success, answer.text
+        yield client
+
+
+@asynccontextmanager
+async def open_books(campus: Campus) -> AsyncIterator[asyncpg.Connection]:
+    """The cloud's database, past row-level security, for an auditor."""
+    embedded = EmbeddedPostgres(campus.options.folder / "cloud" / "postgres")
+    connection = await asyncpg.connect(embedded.dsn("postgres", database="quartermaster"))
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def booked_settlements(books: asyncpg.Connection) -> dict[str, int]:
+    """Every settlement in the ledger by the id of its entry."""
+    rows = await books.fetch(
+        "SELECT device, epoch, seq, sum(amount)::bigint AS amount FROM ledger_transfers_rows "
+        "WHERE kind = $1 AND credit_owner_kind = $2 GROUP BY device, epoch, seq",
+        int(TransferKind.SPEND),
+        int(Owner.STALL),
+    )
+    return {f"{row['device']}-{row['epoch']}-{row['seq']}": row["amount"] for row in rows}

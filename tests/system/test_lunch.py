@@ -10,13 +10,14 @@ import pytest
 from firmware_sim.proxy import Weather
 from firmware_sim.world.campus import Campus
 
-from cloud.core.postgres import EmbeddedPostgres
 from tests.support.campus import (
     GatewayDisk,
+    booked_settlements,
     campus_folder,
     eventually,
     have_lunch,
     nothing_waits,
+    open_books,
     options_for,
     running_campus,
     watch_every_commit,
@@ -41,10 +42,8 @@ async def campus() -> AsyncIterator[Campus]:
 
 @pytest.fixture
 async def books(campus: Campus) -> AsyncIterator[asyncpg.Connection]:
-    embedded = EmbeddedPostgres(campus.options.folder / "cloud" / "postgres")
-    connection = await asyncpg.connect(embedded.dsn("postgres", database="quartermaster"))
-    yield connection
-    await connection.close()
+    async with open_books(campus) as connection:
+        yield connection
 
 
 async def _kill_now_and_then(campus: Campus, random: Random) -> None:
@@ -81,13 +80,7 @@ async def test_after_a_lunch_without_network_and_ten_kills_the_ledger_is_what_pe
 async def _show_that_books_agree(campus: Campus, books: asyncpg.Connection, served: int) -> None:
     for site in campus.sites:
         await site.gateway.stop()
-    booked = {
-        f"{row['device']}-{row['epoch']}-{row['seq']}": row["amount"]
-        for row in await books.fetch(
-            "SELECT device, epoch, seq, sum(amount)::bigint AS amount FROM ledger_transfers_rows "
-            "WHERE kind = 5 AND credit_owner_kind = 10 GROUP BY device, epoch, seq"
-        )
-    }
+    booked = await booked_settlements(books)
     told: dict[str, int] = {}
     last_charges: dict[str, int] = {}
     committed: dict[str, int] = {}

@@ -91,7 +91,7 @@ class Campus:
                 await self._seed()
         world = read_world(self.world_file)
         with self._progress.step("云端核心与数据库 / cloud core and database"):
-            await self._start_cloud()
+            await self.start_cloud()
         with self._progress.step("网络 / network"):
             await self.control.start()
             self._make_sites(world)
@@ -214,7 +214,8 @@ class Campus:
             raise StartFailed(f"the sample organisation was not made ({status}):\n{self._seeding.log_tail()}")
         self._note_administrator(self._seeding)
 
-    async def _start_cloud(self) -> None:
+    async def start_cloud(self) -> None:
+        """Start the core (again), at the address it had before."""
         await self.cloud.start()
         await self.cloud.wait_until(lambda: self.cloud.fact("ready") is not None, timeout_s=_START_TIMEOUT_S)
         ready = self.cloud.fact("ready") or {}
