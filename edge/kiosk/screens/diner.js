@@ -13,6 +13,8 @@ const ICONS = { idle: null, reading: "read", bill: "card", paying: "wait", paid:
 const TONES = { idle: "calm", reading: "progress", bill: "progress", paying: "progress", paid: "good", refused: "act", ask: "look", down: "off" };
 const KIND_ICONS = { plate: "tray", weigh: "scale", pos: "stall", gate: "gate" };
 
+const IDLE_ICONS = { plate: "place", weigh: "card", pos: "stall", gate: "card" };
+
 const firstLanguage = languageNow();
 const place = document.getElementById("screen");
 const header = h("header", {});
@@ -136,7 +138,7 @@ function drawNow(state) {
     return;
   }
   put(now,
-    h("div", { class: "word" }, icon(ICONS[state.phase] ?? (state.kind === "plate" ? "place" : "card")), h("p", {}, say(state.message))),
+    h("div", { class: "word" }, icon(ICONS[state.phase] ?? (state.balances ? "card" : IDLE_ICONS[state.kind])), h("p", {}, say(state.message))),
     side(state));
 }
 

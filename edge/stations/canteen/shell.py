@@ -243,9 +243,11 @@ class LaneShell:
     async def _await_payment(self, asked: Asked, written: "asyncio.Future[Outcome]") -> None:
         try:
             outcome = await written
-            if isinstance(outcome, Short):
-                await self.desk.site.link.ask(outcome.person, outcome.amount_fen, outcome.rules, outcome.business_day)
-                outcome = await self.desk.site.writer.submit(partial(self.desk.checkout.unit, asked, last_try=True))
+            for last_try in (False, True):  # first the right to a limit, then what it costs
+                if isinstance(outcome, Short):
+                    await self._ask(outcome)
+                    unit = partial(self.desk.checkout.unit, asked, last_try=last_try)
+                    outcome = await self.desk.site.writer.submit(unit)
         except StoreError as error:
             outcome = _store_refusal(error)
         if isinstance(outcome, Receipt):
@@ -254,6 +256,10 @@ class LaneShell:
             self.balances_of = None
             self.paid(outcome)
         self.feed(self._answered(asked.attempt, outcome))
+
+    async def _ask(self, short: Short) -> None:
+        """A visitor's rights, from the cloud while there is one (rule 4)."""
+        await self.desk.site.link.ask(short.person, short.amount_fen, short.rules, short.business_day)
 
     def paid(self, receipt: Receipt) -> None:
         """A payment stands: print it where receipts are printed unasked."""

@@ -14,7 +14,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "reading": ("正在识别，请勿移动餐盘", "Reading, please keep the tray still"),
     "reading.tapped": ("已刷卡，正在识别餐盘", "Card read, reading the tray"),
     "bill": ("请刷卡或出示付款码", "Tap a card or show your code"),
-    "bill.weigh": ("请继续取餐，离开时自动结算", "Serve yourself; you pay as you leave"),
+    "bill.weigh": ("请继续取餐，取完再刷一次结算", "Serve yourself, then tap again to pay"),
     "paying": ("正在扣款", "Paying"),
     "pin": ("请输入支付密码", "Please enter your PIN"),
     "paid": ("支付成功，祝您用餐愉快", "Paid. Enjoy your meal"),

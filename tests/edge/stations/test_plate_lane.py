@@ -12,9 +12,11 @@ from edge.stations.canteen.plate_shell import PlateShell
 from protocols.journal.kinds import Kind
 from protocols.payments import facts
 from protocols.payments.facts import Refused, Settlement
+from protocols.sync.messages import LeaseAsk, LeaseAskAnswer, LeaseKind, LeaseMessage
 from tests.support.canteen import (
     BOWL,
     CARDS,
+    CASH,
     FISH,
     PLATE_LANE,
     PORK,
@@ -207,6 +209,47 @@ async def test_a_blocked_person_and_an_unknown_card_are_refused(tmp_path: Path) 
         lane.card.tap("DEADBEEF")
         await lane.asks("unknown_credential")
         await until(lambda: len(lane.entries(Kind.REFUSED)) == 2)
+
+
+@pytest.mark.rule(4)
+@pytest.mark.capability("SET-10")
+async def test_rule_4_a_visitor_pays_with_what_the_cloud_gives_while_it_can_be_asked(tmp_path: Path) -> None:
+    async with lane_at(tmp_path, grant={}) as lane:
+        site = lane.shell.desk.site
+        asked: list[LeaseAsk] = []
+
+        async def give(ask: LeaseAsk) -> LeaseAskAnswer:
+            asked.append(ask)
+            grant = LeaseMessage(site.leases.n + 1, LeaseKind.GRANT, ask.person, CASH, ask.amount, 0)
+            await site.writer.submit(lambda tx: site.leases.apply(tx, [grant]))
+            return LeaseAskAnswer(site.leases.n, ask.amount, "")
+
+        site.link.serve_asks(give)
+        lane.reader.lay(PORK)
+        await lane.phase("bill")
+        lane.card.tap(CARDS[5])
+        assert (await lane.phase("paid"))["receipt"]["person"] == "访*"
+        assert [(ask.person, ask.amount) for ask in asked] == [(5, 900)]
+        assert lane.entries(Kind.REFUSED) == []
+
+
+@pytest.mark.rule(4)
+async def test_rule_4_a_cloud_that_does_not_answer_in_time_costs_the_visitor_no_more_than_the_wait(
+    tmp_path: Path,
+) -> None:
+    async with lane_at(tmp_path, grant={}) as lane:
+
+        async def silent(_ask: LeaseAsk) -> LeaseAskAnswer:
+            await asyncio.sleep(60)
+            raise AssertionError("nobody waits so long")
+
+        lane.shell.desk.site.link._ask_timeout_s = 0.05
+        lane.shell.desk.site.link.serve_asks(silent)
+        lane.reader.lay(PORK)
+        await lane.phase("bill")
+        lane.card.tap(CARDS[5])
+        assert (await lane.phase("refused"))["message"]["key"] == "not_enough"
+        assert len(lane.entries(Kind.REFUSED)) == 1
 
 
 async def test_a_pin_is_asked_above_the_persons_amount(tmp_path: Path) -> None:
