@@ -1,57 +1,20 @@
 """HTTP of the demonstration: pull the plug and watch the books."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
 
 from cloud.core import rights
 from cloud.core.auth import current_user
 from cloud.core.context import CoreDependency
 from cloud.core.sessions import User
 from cloud.domains.canteen import demo
+from cloud.domains.canteen.demo_schemas import ActionIn, DemoOut
 
 router = APIRouter(prefix="/api/v1/demo", tags=["demo"])
 
 Reader = Annotated[User, Depends(current_user(rights.CANTEEN_READ))]
 Disturber = Annotated[User, Depends(current_user(rights.DEMO_DISTURB))]
-
-
-class GatewayOut(BaseModel):
-    """A gateway of the simulated campus."""
-
-    name: str
-    site_id: int
-    alive: bool
-    network: Literal["up", "cut", "lossy"]
-    waiting: int
-    waiting_fen: int
-    told_fen: int
-    unshown_fen: int
-    settlements: int
-    kills: int
-    queues: dict[str, int]
-
-
-class DemoOut(BaseModel):
-    """receipts = ledger + waiting, or not."""
-
-    enabled: bool
-    receipts_fen: int = 0
-    ledger_fen: int = 0
-    waiting_fen: int = 0
-    told_fen: int = 0
-    unshown_fen: int = 0
-    agrees: bool = True
-    speed: float = 0
-    gateways: list[GatewayOut] = []
-
-
-class ActionIn(BaseModel):
-    """A switch of the campus; an empty gateway means all."""
-
-    action: Literal["cut", "heal", "kill", "lose_answers", "keep_answers", "double", "delay"]
-    gateway: str = Field(default="", max_length=100)
 
 
 @router.get("/state")

@@ -1,5 +1,6 @@
 """Use cases of gateways: register, revoke, replace, declare lost. A code is shown once and kept as a hash."""
 
+import secrets
 from datetime import datetime
 
 from asyncpg import Record
@@ -39,7 +40,7 @@ async def register(core: Core, tx: Transaction, *, actor: str, name: str, site_i
     if await Gateway.exists(site_id=site_id, state__in=HOLDING):
         raise SiteHasGateway
     now = core.clock.now()
-    code, expires_at = rules.make_code(), now + rules.CODE_VALID
+    code, expires_at = rules.code_from(secrets.token_bytes(rules.CODE_RANDOMNESS)), now + rules.CODE_VALID
     gateway = await Gateway.create(
         name=name, site_id=site_id, made_at=now, code_hash=rules.hash_code(code), code_expires_at=expires_at
     )
@@ -63,7 +64,7 @@ async def replace(core: Core, user: User, gateway_id: int) -> ReplacedOut:
         if not held and await Gateway.exists(site_id=row["site_id"], state__in=HOLDING):
             raise SiteHasGateway
         missing = await certificate(tx, gateway_id, row["epoch"])
-        code, now = rules.make_code(), core.clock.now()
+        code, now = rules.code_from(secrets.token_bytes(rules.CODE_RANDOMNESS)), core.clock.now()
         expires_at = now + rules.CODE_VALID
         await _end(core, tx, gateway_id, user, state="never", action="devices.replace")
         await tx.execute(

@@ -1,6 +1,5 @@
 """Pure decisions about gateways: codes, presence, how many tries."""
 
-import secrets
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,15 +9,16 @@ from protocols.crypto.sm3 import sm3
 
 CODE_VALID: Final = timedelta(hours=24)
 ONLINE_WITHIN: Final = timedelta(seconds=30)
-_ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+_ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # 32 of them: a byte chooses evenly
 _CODE_GROUPS: Final = 5
 _GROUP: Final = 5
+CODE_RANDOMNESS: Final = _CODE_GROUPS * _GROUP
 
 
-def make_code() -> str:
-    """A one-time code of 125 random bits that a person can type: 'K7QXM-…' without look-alike letters."""
-    groups = ("".join(secrets.choice(_ALPHABET) for _ in range(_GROUP)) for _ in range(_CODE_GROUPS))
-    return "-".join(groups)
+def code_from(randomness: bytes) -> str:
+    """A one-time code that a person can type ('K7QXM-…', without look-alike letters) from 25 random bytes."""
+    letters = [_ALPHABET[byte % len(_ALPHABET)] for byte in randomness[: _CODE_GROUPS * _GROUP]]
+    return "-".join("".join(letters[at : at + _GROUP]) for at in range(0, len(letters), _GROUP))
 
 
 def hash_code(code: str) -> bytes:

@@ -72,7 +72,6 @@ async def median_s(client: httpx.AsyncClient, path: str, params: dict[str, str])
 
 @pytest.mark.serial
 @pytest.mark.capability("SET-11", "PLT-01")
-@pytest.mark.lesson("librebooking-522")
 async def test_lists_of_a_hundred_thousand_rows_page_in_under_200_ms(big: httpx.AsyncClient) -> None:
     page = (await big.get(f"{API}/canteen/settlements", params={"limit": 500})).json()
     for _ in range(20):
