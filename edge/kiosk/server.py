@@ -23,7 +23,6 @@ _ACT_TIMEOUT_S: Final = 20.0
 _TYPES: Final = {
     ".js": "text/javascript",
     ".css": "text/css",
-    ".html": "text/html",
     ".svg": "image/svg+xml",
     ".json": "application/json",
 }
@@ -55,7 +54,11 @@ Handler = Callable[[Act], Awaitable[State]]
 class Kiosk:
     """Live state of lanes to screens, and acts from screens to whoever runs the lane."""
 
-    def __init__(self, *, host: str, port: int, health: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(
+        self, *, host: str, port: int, health: Callable[[], Mapping[str, Any]], language: str = "zh-CN"
+    ) -> None:
+        """`language` is what a screen starts in, "zh-CN" or "en"."""
+        self._language = language
         self._host = host
         self._port = port
         self._health = health
@@ -119,12 +122,16 @@ class Kiosk:
         return app
 
     async def _index(self, _request: web.Request) -> web.Response:
-        return _send_file("index.html")
+        return self._send_page("index.html")
 
     async def _page(self, request: web.Request) -> web.Response:
         if request.match_info["code"] not in self._handlers:
-            return _send_file("missing.html", status=404)
-        return _send_file(f"{request.match_info['side']}.html")
+            return self._send_page("missing.html", status=404)
+        return self._send_page(f"{request.match_info['side']}.html")
+
+    def _send_page(self, name: str, status: int = 200) -> web.Response:
+        text = (_SCREENS / name).read_text(encoding="utf-8").replace('lang="zh-CN"', f'lang="{self._language}"')
+        return web.Response(text=text, status=status, content_type="text/html", headers=_HEADERS)
 
     async def _file(self, request: web.Request) -> web.Response:
         return _send_file(request.match_info["file"])
@@ -210,10 +217,8 @@ def _same_origin(request: web.Request) -> bool:
     return origin is None or urlsplit(origin).netloc == request.host
 
 
-def _send_file(name: str, status: int = 200) -> web.Response:
+def _send_file(name: str) -> web.Response:
     path = _SCREENS / name
     if ".." in name or not path.is_file() or path.suffix not in _TYPES:
         return web.json_response({"code": "no_such_file"}, status=404, headers=_HEADERS)
-    return web.Response(
-        body=path.read_bytes(), status=status, content_type=_TYPES[path.suffix], charset="utf-8", headers=_HEADERS
-    )
+    return web.Response(body=path.read_bytes(), content_type=_TYPES[path.suffix], charset="utf-8", headers=_HEADERS)

@@ -113,12 +113,10 @@ class NeedPin(NamedTuple):
 
 def plan_payment(rules: RuleBook, rights: Rights, payment: Payment) -> Plan | NeedPin | Refusal:
     """Decide. A few tens of microseconds; no I/O."""
+    refusal = may_pay(rules, payment)
     scene = rules.scene(payment.lane_kind, payment.canteen)
-    if scene is None:
-        return Refusal(Reason.SCENE_MISSING)
-    refusal = _who(payment) or _how_old(rules, scene, payment)
-    if refusal is not None:
-        return refusal
+    if refusal is not None or scene is None:
+        return refusal or Refusal(Reason.SCENE_MISSING)
     diner = payment.diner
     held = held_limits(
         rules.limits.applying(diner, payment.moments), rights, person=diner.person, moments=payment.moments
@@ -135,6 +133,14 @@ def plan_payment(rules: RuleBook, rights: Rights, payment: Payment) -> Plan | Ne
     if stop is not None:
         return stop
     return _pay(rules, rights, scene, payment, price, held.rules)
+
+
+def may_pay(rules: RuleBook, payment: Payment) -> Refusal | None:
+    """Whether this person and credential may pay here at all, whatever the amount."""
+    scene = rules.scene(payment.lane_kind, payment.canteen)
+    if scene is None:
+        return Refusal(Reason.SCENE_MISSING)
+    return _who(payment) or _how_old(rules, scene, payment)
 
 
 def _who(payment: Payment) -> Refusal | None:

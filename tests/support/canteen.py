@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -48,6 +48,12 @@ PHONE, PIN = "13800000001", "246810"
 OPERATOR_CARD, OPERATOR_PIN = "0F0F0F0F", "112233"
 
 
+@cache
+def pin_hash(pin: str) -> bytes:
+    """A slow hash, made once for all tests."""
+    return hash_pin(pin, b"s" * 16)
+
+
 def records() -> dict[str, dict[str, Any]]:
     """Reference records by collection and key."""
     people = {str(n): make_person(id=n, number=f"{n:04}", shown_name=f"张{n}*", home_site=SITE) for n in CARDS}
@@ -62,7 +68,7 @@ def records() -> dict[str, dict[str, Any]]:
             200 + person, CredentialKind.STATIC_CODE, person, b"", 0, 0, 0
         )
         credentials[f"dyn:{person}"] = Credential(300 + person, CredentialKind.DYNAMIC_CODE, person, b"", 0, 0, 0)
-    secret = hash_pin(PIN, b"s" * 16)
+    secret = pin_hash(PIN)
     credentials[phone_key(SITE_KEY, PHONE)] = Credential(401, CredentialKind.PHONE_PIN, 1, secret, 0, 0, 3_000)
     credentials[phone_key(SITE_KEY, "13800000007")] = Credential(407, CredentialKind.PHONE_PIN, 7, secret, 0, 0, 0)
     order = (BucketKind.MEAL, BucketKind.CASH)
@@ -109,8 +115,8 @@ def records() -> dict[str, dict[str, Any]]:
         },
         "scales": {"2": Scale(2, 20, 30_000, 5, 20991231)},
         "operators": {
-            "1": Operator(1, 90, "李*", card_key(SITE_KEY, OPERATOR_CARD), hash_pin(OPERATOR_PIN, b"o" * 16), 0),
-            "2": Operator(2, 91, "王*", "", hash_pin(OPERATOR_PIN, b"o" * 16), 500),
+            "1": Operator(1, 90, "李*", card_key(SITE_KEY, OPERATOR_CARD), pin_hash(OPERATOR_PIN), 0),
+            "2": Operator(2, 91, "王*", "", pin_hash(OPERATOR_PIN), 500),
         },
     }
 

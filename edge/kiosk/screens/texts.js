@@ -114,7 +114,7 @@ const TEXTS = {
 
 const KEY = "qm-language";
 const asked = new URLSearchParams(location.search).get("lang");
-let language = asked ?? remembered() ?? "zh";
+let language = asked ?? remembered() ?? (document.documentElement.lang === "en" ? "en" : "zh");
 
 function remembered() {
   try {

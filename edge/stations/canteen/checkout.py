@@ -6,6 +6,7 @@ A second try with the same attempt gives the same receipt. A refusal is a fact t
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from edge.core.clock import Stamp
 from edge.journal.journal import Journal
 from edge.leases.book import LeaseBook
 from edge.stations.canteen.catalogue import Catalogue
@@ -23,7 +24,7 @@ from protocols.journal.kinds import Kind
 from protocols.payments import facts
 from protocols.payments.facts import Line, Refused, Settlement
 from protocols.payments.periods import Moment
-from protocols.payments.plan import NeedPin, Payment, Plan, plan_payment
+from protocols.payments.plan import NeedPin, Payment, Plan, may_pay, plan_payment
 from protocols.payments.reference import Person
 from protocols.payments.refusals import Reason, Refusal
 from protocols.values.ids import EntryId
@@ -144,19 +145,8 @@ class Checkout:
         ):
             return Refusal(Reason.CODE_USED)
         rules = catalogue.rules(now_ms)
-        moments = catalogue.calendar(asked.lane.canteen, now_ms).moments(now_ms, stamp.uncertainty_ms)
-        payment = Payment(
-            person=person,
-            credential=asked.payer.credential,
-            lane_kind=asked.lane.kind,
-            canteen=asked.lane.canteen,
-            site=self._site,
-            priced_fen=asked.priced_fen,
-            moments=moments,
-            replica_age_s=catalogue.replica.age_s(),
-            online=self._link.state.online,
-            pin_given=asked.payer.pin_given,
-        )
+        payment = self._payment(asked, person, stamp)
+        moments = payment.moments
         plan = plan_payment(rules, self._leases, payment)
         if isinstance(plan, Plan):
             return _Decided(plan, person, moments[0], now_ms)
@@ -164,6 +154,30 @@ class Checkout:
             wanted = rules.limits.applying(payment.diner, moments)
             return Short(plan, person.id, plan.amount_fen, tuple(rule.id for rule in wanted), moments[0].business_day)
         return plan
+
+    def may_bind(self, lane: Lane, payer: Payer) -> Refusal | None:
+        """Whether somebody may start to take food here: refused now rather than after they have eaten."""
+        stamp = self._journal.now()
+        person = self._catalogue.person(payer.person, stamp.now_ms)
+        if person is None:
+            return Refusal(Reason.PERSON_UNKNOWN)
+        payment = self._payment(Asked("", lane, payer, (), 0), person, stamp)
+        return may_pay(self._catalogue.rules(stamp.now_ms), payment)
+
+    def _payment(self, asked: Asked, person: Person, stamp: Stamp) -> Payment:
+        calendar = self._catalogue.calendar(asked.lane.canteen, stamp.now_ms)
+        return Payment(
+            person=person,
+            credential=asked.payer.credential,
+            lane_kind=asked.lane.kind,
+            canteen=asked.lane.canteen,
+            site=self._site,
+            priced_fen=asked.priced_fen,
+            moments=calendar.moments(stamp.now_ms, stamp.uncertainty_ms),
+            replica_age_s=self._catalogue.replica.age_s(),
+            online=self._link.state.online,
+            pin_given=asked.payer.pin_given,
+        )
 
     def _take(self, asked: Asked, decided: _Decided, tx: Transaction) -> Receipt:
         plan, person, moment, business_ms = decided

@@ -62,7 +62,7 @@ class Station:
     def __init__(self, site: Site, *, opener: Opener = open_transport) -> None:
         self.site = site
         settings = site.settings.kiosk
-        self.kiosk = Kiosk(host=settings.host, port=settings.port, health=self.health)
+        self.kiosk = Kiosk(host=settings.host, port=settings.port, health=self.health, language=settings.language)
         self.desk = build_desk(site, self.kiosk)
         self.desk.history.load_plates(self.desk.plates, now_ms=self.desk.now_ms())
         self.runners = {lane.code: LaneRunner(self.desk, lane, opener) for lane in site.settings.lane}

@@ -130,9 +130,9 @@ class WeighShell(LaneShell):
     async def _tray_of(self, payer: Payer) -> Tray | Refusal:
         """The person's open tray, walked over from another station, or a new one where something can be paid."""
         now_ms = self.desk.now_ms()
-        person = self.desk.catalogue.person(payer.person, now_ms)
-        if person is None or person.blocked:
-            return Refusal(Reason.BLOCKED if person else Reason.PERSON_UNKNOWN)
+        refusal = self.desk.checkout.may_bind(self.lane, payer)
+        if refusal is not None:
+            return refusal
         tray = self.desk.trays.of_person(payer.person)
         if tray is not None:
             self.desk.trays.touch(tray.session, now_ms)
@@ -143,8 +143,7 @@ class WeighShell(LaneShell):
             if not any(self.desk.site.leases.balances(payer.person).values()):
                 online = self.desk.site.link.state.online
                 return Refusal(Reason.NOT_ENOUGH if online else Reason.NO_LEASE)
-        kept = msgspec.structs.replace(payer, code_step=payer.code_step)
-        return await self.desk.site.writer.submit(partial(self.desk.trays.bind, self.lane.id, kept, ""))
+        return await self.desk.site.writer.submit(partial(self.desk.trays.bind, self.lane.id, payer, ""))
 
     async def _pick(self, effect: TakePick) -> None:
         now_ms = self.desk.now_ms()
