@@ -30,6 +30,7 @@ from protocols.payments.refusals import Reason, Refusal
 from protocols.values.ids import EntryId
 
 _FIND: Final = "SELECT seq FROM canteen_sales WHERE attempt = ?"
+_USED: Final = "SELECT 1 FROM canteen_codes WHERE person = ? AND step = ?"
 _KEEP: Final = (
     "INSERT INTO canteen_sales (seq, attempt, lane, business_day, receipt_no, person, amount_fen)"
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -139,10 +140,7 @@ class Checkout:
         if uids and self._plates.paid(uids, now_ms):
             return Refusal(Reason.PLATE_PAID)
         step = asked.payer.code_step
-        if (
-            step
-            and tx.execute("SELECT 1 FROM canteen_codes WHERE person = ? AND step = ?", (person.id, step)).fetchone()
-        ):
+        if step and not asked.session and tx.execute(_USED, (person.id, step)).fetchone():
             return Refusal(Reason.CODE_USED)
         rules = catalogue.rules(now_ms)
         payment = self._payment(asked, person, stamp)
@@ -183,7 +181,7 @@ class Checkout:
         plan, person, moment, business_ms = decided
         payer, lane, quote = asked.payer, asked.lane, plan.quote
         if payer.code_step:
-            tx.execute("INSERT INTO canteen_codes VALUES (?, ?)", (person.id, payer.code_step))
+            tx.execute("INSERT OR IGNORE INTO canteen_codes VALUES (?, ?)", (person.id, payer.code_step))
         receipt_no = self._numbers.take(tx, lane.id, moment.business_day)
         sale = Settlement(
             attempt=asked.attempt,

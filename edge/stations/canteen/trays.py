@@ -16,6 +16,7 @@ from edge.store.connection import Reader
 from edge.store.transaction import Transaction
 from protocols.journal.kinds import Kind
 from protocols.payments.facts import Line, TrayBound, Weighed, WeightUnattributed
+from protocols.payments.refusals import Reason, Refusal
 from protocols.values.money import price_of_weight_fen
 
 
@@ -109,8 +110,13 @@ class Trays:
         if tray is not None:
             self._open[session] = msgspec.structs.replace(tray, touched_ms=now_ms)
 
-    def bind(self, lane: int, payer: Payer, uid: str, tx: Transaction) -> Tray:
-        """Open a tray for a payer."""
+    def bind(self, lane: int, payer: Payer, uid: str, tx: Transaction) -> Tray | Refusal:
+        """Open a tray for a payer. A dynamic code is used up here; the tray's own payment later does not ask again."""
+        if payer.code_step:
+            code = (payer.person, payer.code_step)
+            if tx.execute("SELECT 1 FROM canteen_codes WHERE person = ? AND step = ?", code).fetchone():
+                return Refusal(Reason.CODE_USED)
+            tx.execute("INSERT INTO canteen_codes VALUES (?, ?)", code)
         session = secrets.token_hex(8)
         self._journal.append(
             tx, Kind.TRAY_BOUND, TrayBound(session, lane, payer.person, uid), subject=f"p{payer.person}"

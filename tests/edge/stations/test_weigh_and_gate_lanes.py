@@ -10,17 +10,23 @@ from typing import Any
 import pytest
 
 from edge.core.clock import ManualClock
+from edge.stations.canteen.checkout import Asked
 from edge.stations.canteen.gate_shell import GateShell
+from edge.stations.canteen.identify import Payer, Presented
+from edge.stations.canteen.receipts import Receipt
 from edge.stations.canteen.shell import LaneShell
 from edge.stations.canteen.station import Station
-from edge.stations.canteen.trays import PickAsked
+from edge.stations.canteen.trays import PickAsked, Tray
 from edge.stations.canteen.weigh_shell import WeighShell
 from edge.stations.site import StationSettings
 from protocols.canteen.reference import Lane, Scale
+from protocols.dynamic_qr.codec import make_code, step_of
 from protocols.journal.kinds import Kind
 from protocols.payments import facts
+from protocols.payments.credentials import person_code_key
 from protocols.payments.facts import Settlement, TurnstilePassed, Weighed, WeightUnattributed
 from protocols.payments.reference import LaneKind
+from protocols.payments.refusals import Reason, Refusal
 from tests.support.canteen import (
     CARDS,
     GATE_LANE,
@@ -34,6 +40,7 @@ from tests.support.canteen import (
     until,
 )
 from tests.support.checkout import card, entries
+from tests.support.edge import SITE, SITE_KEY
 
 SECOND_WEIGH_LANE = Lane(22, 1, 11, LaneKind.WEIGH, "自助称重 2", "Weigh 2", "B2", station=2, dish=6)
 
@@ -180,6 +187,7 @@ async def test_a_pick_for_a_tray_closed_meanwhile_is_nobodys(tmp_path: Path) -> 
     async with canteen_at(tmp_path) as station:
         desk = station.desk
         tray = await desk.site.writer.submit(partial(desk.trays.bind, WEIGH_LANE.id, card(desk), ""))
+        assert isinstance(tray, Tray)
         assert await desk.site.writer.submit(partial(desk.trays.close_empty, tray.session))
         pick = PickAsked(tray.session, WEIGH_LANE.id, 1, 6, 300, 4_000)
         assert await desk.site.writer.submit(partial(desk.trays.pick, pick)) is None
@@ -245,3 +253,25 @@ async def test_a_next_day_opens_the_gate_again(tmp_path: Path) -> None:
             reader.tap(CARDS[1])
             await until(lambda: door.opened == 2)
             assert spent_fen(station.desk, 1) == 3_000
+
+
+@pytest.mark.rule(15)
+async def test_rule_15_a_dynamic_code_binds_one_tray_and_pays_for_it(tmp_path: Path) -> None:
+    async with canteen_at(tmp_path) as station:
+        desk = station.desk
+        step = step_of(desk.now_ms())
+        text = make_code(person_code_key(SITE_KEY, 1), site=SITE, person=1, step=step)
+        payer = desk.identifier.at_once(Presented("code", text))
+        assert isinstance(payer, Payer)
+        tray = await desk.site.writer.submit(partial(desk.trays.bind, WEIGH_LANE.id, payer, ""))
+        assert isinstance(tray, Tray)
+        again = await desk.site.writer.submit(partial(desk.trays.bind, WEIGH_LANE.id, payer, ""))
+        assert again == Refusal(Reason.CODE_USED)
+        pick = PickAsked(tray.session, WEIGH_LANE.id, 1, 6, 300, 4_000)
+        grown = await desk.site.writer.submit(partial(desk.trays.pick, pick))
+        assert grown is not None
+        asked = Asked(f"weigh {tray.session}", WEIGH_LANE, payer, grown.lines(), grown.total_fen, 0, tray.session)
+        assert isinstance(await desk.site.writer.submit(partial(desk.checkout.unit, asked)), Receipt)
+        assert desk.trays.get(tray.session) is None
+        other = asked._replace(attempt="elsewhere", session="")
+        assert await desk.site.writer.submit(partial(desk.checkout.unit, other)) == Refusal(Reason.CODE_USED)
