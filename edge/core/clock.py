@@ -1,7 +1,7 @@
 """Time as the edge sees it: the machine's clock, one for tests, and the site's time anchored to the cloud's."""
 
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from protocols.values.instants import Clock
 
@@ -43,8 +43,7 @@ class ManualClock:
         self._now_ms += by_ms
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """One reading: `now_ms` is the best known UTC, true within `uncertainty_ms`; the wall clock plus `offset_ms`."""
 
     now_ms: int

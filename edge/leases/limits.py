@@ -3,7 +3,7 @@
 from calendar import monthrange
 from collections.abc import Callable
 from datetime import date, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final, NamedTuple, TypeVar
 
 from edge.store.connection import Reader
@@ -127,6 +127,7 @@ class Limits:
         self._standing[person, rule] = (from_day, until_day)
 
 
+@lru_cache(4_096)
 def last_day(key: int) -> int:
     """The last day a counter's key covers: a meal's or a day's own day, a month's end. Raises RuleViolation."""
     if key >= _LEAST_MEAL:

@@ -78,6 +78,7 @@ class Replica:
                 "SELECT collection, generation, version, digest, checked_ms FROM replica_heads"
             )
         }
+        self._versions = {name: head.version for name, head in self._heads.items()}
         self._held: dict[str, dict[str, _History]] = {name: self._load(name) for name in STRUCTS}
         self._staged: dict[str, list[ReplicaPage]] = {}
         self._listeners: list[Callable[[str], None]] = []
@@ -109,7 +110,7 @@ class Replica:
 
     def version(self, collection: str) -> int:
         """How far the collection is; it changes whenever the collection does."""
-        return self._heads.get(collection, _NO_HEAD).version
+        return self._versions.get(collection, 0)
 
     def versions(self) -> dict[str, int]:
         """How far each collection is."""
@@ -210,6 +211,7 @@ class Replica:
     def _publish(self, name: str, head: Head, fresh: dict[str, _History]) -> None:
         self._held[name] = fresh
         self._heads[name] = head
+        self._versions[name] = head.version
 
     def _patched(self, name: str, changed: Iterable[str], tx: Transaction) -> dict[str, _History]:
         fresh = dict(self._held[name])
