@@ -42,6 +42,7 @@ class Site:
     cloud: Cloud
     gateway: Gateway
     diners: Sequence[int]
+    dsn: str
     admin: "asyncpg.Connection[Any]"
     chance: random.Random
     sent: int = 0
@@ -112,7 +113,7 @@ async def open_site() -> AsyncIterator[Site]:
             cloud = Cloud(database, await make_organisation(database), ManualClock(at(20)), Registry(HANDLERS))
             gateway = await cloud.gateway()
             diners = await _diners(cloud, gateway)
-            yield Site(cloud, gateway, diners, admin, random.Random(7))
+            yield Site(cloud, gateway, diners, address.dsn, admin, random.Random(7))
         finally:
             await admin.close()
             await database.close()
