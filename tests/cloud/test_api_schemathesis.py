@@ -1,4 +1,4 @@
-"""Every endpoint that names a thing, aimed at things that exist: whatever is sent, the answer is typed and the books agree."""
+"""Every endpoint that names a thing, aimed at what exists: whatever is sent, the answer is typed, the books agree."""
 
 import asyncio
 import tempfile

@@ -28,7 +28,11 @@ def subscribe(core: Core) -> None:
         homes = [(int(person), int(site)) for person, site in event.payload["homes"]]
         for person, site in homes:
             await ledger.set_home(tx, person, site, MEAL_FEN)
-        await setup.give_standing_rights(core, tx, persons=[person for person, _ in homes])
+        persons = [person for person, _ in homes]
+        await setup.give_standing_rights(core, tx, persons=persons)
+        # money may have come in before this news did
+        day = await business_day(core, tx, persons[0])
+        await size_leases(core, tx, persons, day=day, now=core.clock.now())
 
     async def moved(tx: Transaction, event: Event) -> None:
         person = int(event.payload["person_id"])

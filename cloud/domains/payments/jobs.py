@@ -1,7 +1,10 @@
 """Work of payments that is done by time: leavers are paid as leases close, lost sites' money is released."""
 
+from typing import Final
+
 from cloud.core.context import Core
 from cloud.domains.payments import leavers
+from cloud.domains.payments.money import business_day, size_leases
 from cloud.domains.places import service as places
 from cloud.ledger import service as ledger
 from protocols.values.instants import local_day, to_ms
@@ -35,14 +38,43 @@ async def release_in_doubt(core: Core) -> int:
     return released
 
 
+_WITHOUT_LEASE: Final = """
+SELECT h.person FROM lease_homes h
+JOIN ledger_balances b ON b.owner_kind = 1 AND b.owner = h.person AND b.site = 0
+WHERE EXISTS (SELECT 1 FROM lease_sites s WHERE s.site = h.site AND s.state = 'open')
+  AND NOT EXISTS (SELECT 1 FROM ledger_balances l JOIN lease_sites s USING (site, epoch)
+                  WHERE l.owner_kind = 1 AND l.owner = h.person AND l.balance > 0 AND s.state = 'open')
+  AND NOT EXISTS (SELECT 1 FROM payments_leavers p WHERE p.person_id = h.person)
+  AND NOT EXISTS (SELECT 1 FROM lease_cutoffs c WHERE c.bucket = b.bucket)
+GROUP BY h.person, h.meal_fen HAVING sum(b.balance) > h.meal_fen ORDER BY h.person LIMIT $1
+"""
+
+
+async def lease_again(core: Core) -> int:
+    """Lease to homes whose people have money but no lease: those a restored cloud had to put off (rule 25)."""
+    found = 0
+    for organisation in await organisations(core):
+        async with core.database.transaction(organisation) as tx:
+            persons = [row["person"] for row in await tx.fetch(_WITHOUT_LEASE, core.settings.leases.batch)]
+            if persons:
+                day = await business_day(core, tx, persons[0])
+                await size_leases(core, tx, persons, day=day, now=core.clock.now())
+                found += len(persons)
+    return found
+
+
 def register(core: Core) -> None:
-    """Run both by time."""
+    """Run them by time."""
 
     async def every_minute(timestamp: int) -> None:  # noqa: ARG001 - by name
         await pay_leavers(core)
+
+    async def every_five_minutes(timestamp: int) -> None:  # noqa: ARG001 - by name
+        await lease_again(core)
 
     async def every_night(timestamp: int) -> None:  # noqa: ARG001 - by name
         await release_in_doubt(core)
 
     core.jobs.periodic("payments.pay_leavers", "* * * * *", every_minute)
+    core.jobs.periodic("payments.lease_again", "*/5 * * * *", every_five_minutes)
     core.jobs.periodic("payments.release_in_doubt", "10 17 * * *", every_night)

@@ -264,3 +264,24 @@ async def test_scenes_and_rules_reach_the_site_and_bad_ones_are_refused(
         refused = await client.post(f"{API}{path}", json=body)
         assert (refused.status_code, refused.json()["code"]) == (422, "invalid")
     await top_up(client, campus.person, campus.cash, 1)
+
+
+@pytest.mark.rule(25)
+async def test_rule_25_people_whose_lease_had_to_be_put_off_get_it_once_every_site_has_declared(
+    cloud: Cloud, campus: Campus, client: httpx.AsyncClient
+) -> None:
+    from cloud.domains.payments.jobs import lease_again
+
+    person = await add_person(client, campus, "E8", "孙八")
+    await cloud.settle()
+    async with cloud.core.database.transaction(cloud.organisation_id) as tx:
+        await tx.execute("UPDATE lease_sites SET declared_generation = 0")
+    await top_up(client, person, campus.cash, 9_000)
+    assert (await balance(client, person, campus.cash))["available_fen"] == 9_000
+    await lease_again(cloud.core)
+    assert (await balance(client, person, campus.cash))["available_fen"] == 9_000
+    async with cloud.core.database.transaction(cloud.organisation_id) as tx:
+        await tx.execute("UPDATE lease_sites SET declared_generation = (SELECT generation FROM core_generation)")
+    assert await lease_again(cloud.core) == 1
+    assert (await balance(client, person, campus.cash))["available_fen"] == 2_000
+    assert await lease_again(cloud.core) == 0
