@@ -56,10 +56,15 @@ def pin_hash(pin: str) -> bytes:
 
 def records() -> dict[str, dict[str, Any]]:
     """Reference records by collection and key."""
-    people = {str(n): make_person(id=n, number=f"{n:04}", shown_name=f"张{n}*", home_site=SITE) for n in CARDS}
-    people["5"] = make_person(id=5, shown_name="访*", home_site=9)
-    people["6"] = make_person(id=6, shown_name="停*", home_site=SITE, blocked="left")
-    people["7"] = make_person(id=7, shown_name="密*", home_site=SITE, pin_over_fen=1_000)
+    return {**people(), **rules(), **canteen()}
+
+
+def people() -> dict[str, dict[str, Any]]:
+    """Diners, their credentials, operators."""
+    found = {str(n): make_person(id=n, number=f"{n:04}", shown_name=f"张{n}*", home_site=SITE) for n in CARDS}
+    found["5"] = make_person(id=5, shown_name="访*", home_site=9)
+    found["6"] = make_person(id=6, shown_name="停*", home_site=SITE, blocked="left")
+    found["7"] = make_person(id=7, shown_name="密*", home_site=SITE, pin_over_fen=1_000)
     credentials: dict[str, Any] = {}
     for person, uid in CARDS.items():
         credentials[card_key(SITE_KEY, uid)] = Credential(100 + person, CredentialKind.CARD, person, b"", 0, 0, 0)
@@ -71,11 +76,21 @@ def records() -> dict[str, dict[str, Any]]:
     secret = pin_hash(PIN)
     credentials[phone_key(SITE_KEY, PHONE)] = Credential(401, CredentialKind.PHONE_PIN, 1, secret, 0, 0, 3_000)
     credentials[phone_key(SITE_KEY, "13800000007")] = Credential(407, CredentialKind.PHONE_PIN, 7, secret, 0, 0, 0)
-    order = (BucketKind.MEAL, BucketKind.CASH)
     return {
-        "people": people,
+        "people": found,
         "credentials": credentials,
         "credential_ages": {},
+        "operators": {
+            "1": Operator(1, 90, "李*", card_key(SITE_KEY, OPERATOR_CARD), pin_hash(OPERATOR_PIN), 0),
+            "2": Operator(2, 91, "王*", "", pin_hash(OPERATOR_PIN), 500),
+        },
+    }
+
+
+def rules() -> dict[str, dict[str, Any]]:
+    """Rules of payment."""
+    order = (BucketKind.MEAL, BucketKind.CASH)
+    return {
         "buckets": {
             str(CASH): make_bucket(CASH),
             str(MEAL): make_bucket(MEAL, BucketKind.MEAL, name_zh="餐补", name_en="Meal"),
@@ -84,6 +99,12 @@ def records() -> dict[str, dict[str, Any]]:
         "price_rules": {"1": make_price_rule(lane_kinds=(LaneKind.GATE,), fixed_fen=1_500)},
         "limit_rules": {},
         "periods": {"2": make_period(2, 0, 1440)},
+    }
+
+
+def canteen() -> dict[str, dict[str, Any]]:
+    """The canteen, its lanes, dishes, prices, plates and scales."""
+    return {
         "canteens": {"1": Canteen(1, SITE, "一食堂", "Canteen 1", 0)},
         "lanes": {str(lane.id): lane for lane in LANES},
         "dishes": {
@@ -114,10 +135,6 @@ def records() -> dict[str, dict[str, Any]]:
             PRICELESS: Plate(PRICELESS, 1, 4, stopped=False),
         },
         "scales": {"2": Scale(2, 20, 30_000, 5, 20991231)},
-        "operators": {
-            "1": Operator(1, 90, "李*", card_key(SITE_KEY, OPERATOR_CARD), pin_hash(OPERATOR_PIN), 0),
-            "2": Operator(2, 91, "王*", "", pin_hash(OPERATOR_PIN), 500),
-        },
     }
 
 

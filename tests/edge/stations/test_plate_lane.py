@@ -209,6 +209,7 @@ async def test_a_blocked_person_and_an_unknown_card_are_refused(tmp_path: Path) 
         lane.card.tap("DEADBEEF")
         await lane.asks("unknown_credential")
         await until(lambda: len(lane.entries(Kind.REFUSED)) == 2)
+        assert [entry.subject for entry in lane.entries(Kind.REFUSED)] == ["p6", ""]
 
 
 @pytest.mark.rule(4)
