@@ -1,5 +1,6 @@
 """The one way to the database: a transaction that knows its organisation, for plain SQL and Tortoise models alike."""
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -115,7 +116,9 @@ class Database:
                 with self._orm.bound_to(connection):
                     yield connection
             except BaseException:
-                await transaction.rollback()
+                # On a lost connection this fails in its turn; what counts, a cancellation above all, is the first.
+                with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                    await transaction.rollback()
                 raise
             await transaction.commit()
 

@@ -1,13 +1,18 @@
 """News: written with `emit` in the transaction that made it, delivered after it, streamed to live pages."""
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any, Final
+
+import asyncpg
+from asyncpg import Connection
 
 from cloud.core.clock import Clock
 from cloud.core.database import Database, Transaction
@@ -62,48 +67,51 @@ class StreamClosed(Exception):
     """The core stops: the page connects again."""
 
 
+class _Sign(Enum):
+    LOST = "read everything anew"
+    CLOSED = "the core stops"
+
+
 class Stream:
     """The events one live page waits for. A reader that falls behind is told once to read everything anew."""
 
     def __init__(self, organisations: frozenset[int], prefixes: tuple[str, ...], size: int) -> None:
         self._organisations = organisations
         self._prefixes = prefixes
-        self._queue: asyncio.Queue[Event | None] = asyncio.Queue(size)
-        self._lost = False
-        self._closed = False
+        self._queue: asyncio.Queue[Event | _Sign] = asyncio.Queue(size)
 
     def offer(self, event: Event) -> None:
         """Take the event if it concerns this page; never waits."""
         if event.organisation_id not in self._organisations or not event.topic.startswith(self._prefixes):
             return
         if self._queue.full():
-            self._lost = True
+            self.lose()
         else:
             self._queue.put_nowait(event)
 
+    def lose(self) -> None:
+        """Events went by unseen: what waits is worth nothing more, the page has to read anew."""
+        self._replace_by(_Sign.LOST)
+
     def close(self) -> None:
-        """End the page's stream: `next` raises StreamClosed from now on."""
-        self._closed = True
-        if not self._queue.full():
-            self._queue.put_nowait(None)
+        """End the page's stream: `next` raises StreamClosed."""
+        self._replace_by(_Sign.CLOSED)
 
     async def next(self, timeout_s: float) -> Event | None:
         """The next event, or None where some were lost (read anew).
 
         Raises TimeoutError after `timeout_s` without one, StreamClosed when the core stops.
         """
-        if self._closed:
-            raise StreamClosed
-        if self._lost:
-            self._lost = False
-            while not self._queue.empty():
-                self._queue.get_nowait()
-            return None
         async with asyncio.timeout(timeout_s):
-            event = await self._queue.get()
-        if event is None:
+            found = await self._queue.get()
+        if found is _Sign.CLOSED:
             raise StreamClosed
-        return event
+        return found if isinstance(found, Event) else None
+
+    def _replace_by(self, sign: _Sign) -> None:
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._queue.put_nowait(sign)
 
 
 class Events:
@@ -235,35 +243,50 @@ class Events:
             try:
                 async with self._database.connection() as connection:
                     await connection.add_listener(CHANNEL, self._heard)
+                    self._lose_streams()  # whatever was told before this connection listened
                     try:
-                        await self._publish_for_ever()
+                        await self._publish_while_open(connection)
                     finally:
-                        await connection.remove_listener(CHANNEL, self._heard)
+                        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                            await connection.remove_listener(CHANNEL, self._heard)
             except Exception:  # noqa: BLE001 - as above
                 _log.exception("listening for events failed; trying again")
                 await asyncio.sleep(self._limits.poll_s)
 
-    async def _publish_for_ever(self) -> None:
-        while True:
-            ids = [await self._fresh.get()]
+    async def _publish_while_open(self, connection: "Connection[Any]") -> None:
+        while not connection.is_closed():
+            try:
+                async with asyncio.timeout(self._limits.poll_s):
+                    ids = [await self._fresh.get()]
+            except TimeoutError:
+                continue
             while not self._fresh.empty() and len(ids) < self._limits.batch:
                 ids.append(self._fresh.get_nowait())
-            if not self._streams:
-                continue
-            async with self._database.system_transaction() as tx:
-                rows = await tx.fetch(
-                    "SELECT id, organisation_id, topic, payload, created_at FROM core_outbox "
-                    "WHERE id = ANY ($1) ORDER BY id",
-                    ids,
-                )
-            for row in rows:
-                for stream in tuple(self._streams):
-                    stream.offer(_event(row))
+            if self._streams:
+                await self._publish(ids)
+        _log.warning("the connection that listens for events was lost; opening another")
+
+    async def _publish(self, ids: list[int]) -> None:
+        async with self._database.system_transaction() as tx:
+            rows = await tx.fetch(
+                "SELECT id, organisation_id, topic, payload, created_at FROM core_outbox "
+                "WHERE id = ANY ($1) ORDER BY id",
+                ids,
+            )
+        for row in rows:
+            for stream in tuple(self._streams):
+                stream.offer(_event(row))
 
     def _heard(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         self._wake.set()
-        if not self._fresh.full():
+        if self._fresh.full():
+            self._lose_streams()
+        else:
             self._fresh.put_nowait(int(str(payload)))
+
+    def _lose_streams(self) -> None:
+        for stream in self._streams:
+            stream.lose()
 
 
 def _event(row: Any) -> Event:

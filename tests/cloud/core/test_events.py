@@ -1,15 +1,18 @@
 """News is told after its transaction, once in effect, and live pages hear only what is theirs."""
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from cloud.core.clock import ManualClock
 from cloud.core.context import Core
 from cloud.core.database import Database, Transaction
-from cloud.core.errors import TooMany
-from cloud.core.events import Event, EventLimits, Events, StreamClosed, emit
+from cloud.core.errors import CloudError, TooMany
+from cloud.core.events import Event, EventLimits, Events, Stream, StreamClosed, emit
+from cloud.core.postgres import PostgresAddress
 from tests.support.cloud import LUNCH, make_organisation
 
 WAIT_S = 5.0
@@ -153,8 +156,7 @@ async def test_a_live_page_hears_its_own_organisations_topics_only(
             await _emit(database, other, "canteen.settled", n=1)
             await _emit(database, organisation_id, "payments.granted", n=2)
             await _emit(database, organisation_id, "canteen.settled", n=3)
-            heard = await stream.next(WAIT_S)
-            assert heard is not None
+            heard = await _next_event(stream)
             assert (heard.topic, heard.payload) == ("canteen.settled", {"n": 3})
             with pytest.raises(TimeoutError):
                 await stream.next(0.2)
@@ -168,9 +170,50 @@ async def test_a_slow_page_is_told_to_read_anew_instead_of_growing(events: Event
             stream.offer(Event(number, 1, "a.b", {}, LUNCH))
         assert await stream.next(WAIT_S) is None
         stream.offer(Event(99, 1, "a.b", {}, LUNCH))
-        following = await stream.next(WAIT_S)
-        assert following is not None
-        assert following.id == 99
+        following = [await _next_event(stream) for _ in range(4)]
+        assert [event.id for event in following] == [17, 18, 19, 99]
+
+
+async def test_a_live_page_hears_again_after_the_database_went_away(
+    core: Core, database: Database, organisation_id: int
+) -> None:
+    events = Events(database, core.clock, EventLimits(poll_s=0.2))
+    await events.start()
+    try:
+        async with events.stream(frozenset({organisation_id})) as stream:
+            await asyncio.sleep(0.3)
+            await _end_all_connections(core.address)
+            heard: Event | None = None
+            for n in range(100):
+                with contextlib.suppress(CloudError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    await _emit(database, organisation_id, "canteen.settled", n=n)
+                with contextlib.suppress(TimeoutError):
+                    heard = await stream.next(0.2)
+                    if heard is not None:
+                        break
+            assert heard is not None
+            assert heard.topic == "canteen.settled"
+    finally:
+        await events.stop()
+
+
+async def _end_all_connections(address: PostgresAddress) -> None:
+    connection = await asyncpg.connect(address.admin_dsn)
+    try:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    finally:
+        await connection.close()
+
+
+async def _next_event(stream: Stream) -> Event:
+    """The next event; a page may be told to read anew before it, when the listener has only just begun."""
+    while True:
+        event = await stream.next(WAIT_S)
+        if event is not None:
+            return event
 
 
 async def test_pages_are_bounded_and_closed_with_the_core(events: Events) -> None:
