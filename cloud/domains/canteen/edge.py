@@ -23,17 +23,20 @@ class SettlementRows:
         "canteen_settlements": (
             *_KEY, "canteen_id", "stall_id", "lane_id", "person_id", "period_id", "business_day", "receipt_no",
             "gross_fen", "amount_fen", "credential_kind",
-        )
+        ),
+        "canteen_code_uses": ("organisation_id", "device", "epoch", "branch", "seq", "person_id", "code_step"),
     }  # fmt: skip
 
     def rows(self, context: EntryContext, entry: Entry, payload: Settlement) -> Iterable[tuple[str, Row]]:
-        """The row of one settlement."""
+        """The row of one settlement, and of the dynamic code's use where one paid."""
         p = payload
         row = (
             *_key(context, entry), p.canteen, p.stall, p.lane, p.person, p.period, p.business_day, p.receipt_no,
             p.gross_fen, p.amount_fen, p.credential_kind,
         )  # fmt: skip
-        return (("canteen_settlements", row),)
+        yield "canteen_settlements", row
+        if p.code_step:
+            yield "canteen_code_uses", (*_key(context, entry)[:-1], p.person, p.code_step)
 
     async def applied(self, tx: Transaction, context: EntryContext, facts: Sequence[Fact]) -> None:
         """Tell live pages once a batch which lanes sold."""

@@ -90,6 +90,21 @@ async def settlement(tx: Transaction, entry: EntryId, *, branch: int = 0) -> Rec
     return await tx.fetchrow(query, entry.device, entry.epoch, branch, entry.seq)
 
 
+async def refund_proposals(tx: Transaction, *, most: int) -> list[Record]:
+    """Settlements by a dynamic code's time step that had paid before, not given back yet, newest first (rule 15)."""
+    query = f"""
+        SELECT * FROM ({_named("canteen_settlements")} JOIN (
+            SELECT u.device, u.epoch, u.branch, u.seq, row_number() OVER (
+                PARTITION BY u.person_id, u.code_step ORDER BY t.at, u.device, u.epoch, u.branch, u.seq) AS use
+            FROM canteen_code_uses u JOIN canteen_settlements t USING (device, epoch, branch, seq)
+            WHERE u.organisation_id = $1 AND (u.person_id, u.code_step) IN (
+                SELECT person_id, code_step FROM canteen_code_uses GROUP BY 1, 2 HAVING count(*) > 1)
+        ) AS used ON used.device = s.device AND used.epoch = s.epoch AND used.branch = s.branch AND used.seq = s.seq
+        WHERE used.use > 1) AS s WHERE s.refunded_fen = 0 {_BACK} LIMIT {int(most)}
+    """  # noqa: S608 - values are bound
+    return await tx.fetch(query, tx.organisation_id)
+
+
 async def refunds_of(tx: Transaction, entry: EntryId) -> tuple[list[Record], list[Record]]:
     """Refunds at tills, and requests the cloud executed, of one settlement."""
     tills = "SELECT * FROM canteen_refunds WHERE of_device = $1 AND of_epoch = $2 AND of_seq = $3 ORDER BY at"

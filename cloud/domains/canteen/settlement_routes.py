@@ -73,6 +73,12 @@ async def post_refund(
     return await refunds.execute(core, user, _entry(entry_id), body, key)
 
 
+@router.get("/refund-proposals")
+async def get_refund_proposals(core: CoreDependency, user: Reader) -> Page[SettlementOut]:
+    """Settlements that a person should look at: a dynamic code's time step that had paid before (rule 15)."""
+    return await settlements.refund_proposals(core, user)
+
+
 @router.get("/today")
 async def get_today(core: CoreDependency, user: Reader, day: Day | None = None) -> TodayOut:
     """The day as it stands; top dishes are of the last thousand settlements."""

@@ -45,6 +45,7 @@ _CLOSING_STATES: Final[dict[int, Literal["balanced", "over", "short", "carried"]
     3: "short",
     4: "carried",
 }
+_PROPOSALS_MOST: Final = 500
 _TOP_OF: Final = 1000
 _TOP_SHOWN: Final = 10
 _DAY_BEGAN: Final = timedelta(hours=48)
@@ -61,6 +62,14 @@ async def page(
         rows = await queries.page_of_settlements(tx, narrowed, after=after, fetch=request.fetch)
         names = await identity.names(tx, [row["person_id"] for row in rows])
     return make_page(rows, request, key=_key, item=lambda row: SettlementOut(**_fields(row, names)))
+
+
+async def refund_proposals(core: Core, user: User) -> Page[SettlementOut]:
+    """Settlements whose dynamic code had paid elsewhere already: both stand, this one may be given back (rule 15)."""
+    async with core.database.transaction(user.organisation_id) as tx:
+        rows = await queries.refund_proposals(tx, most=_PROPOSALS_MOST)
+        names = await identity.names(tx, [row["person_id"] for row in rows])
+    return Page(items=[SettlementOut(**_fields(row, names)) for row in rows])
 
 
 async def detail(core: Core, user: User, entry: EntryId) -> SettlementDetail:

@@ -56,6 +56,22 @@ async def missing_sites(tx: Transaction, site_ids: Sequence[int]) -> list[int]:
     return [row["id"] for row in rows]
 
 
+async def taken(tx: Transaction, numbers: list[str], phones: list[bytes]) -> tuple[list[str], list[bytes]]:
+    """Those of the numbers and phones' blind indexes that somebody has."""
+    by_number = await tx.fetch(
+        "SELECT number FROM identity_people WHERE organisation_id = $1 AND number = ANY ($2)",
+        tx.organisation_id,
+        numbers,
+    )
+    by_phone = await tx.fetch(
+        "SELECT phone_index FROM identity_people WHERE organisation_id = $1 AND phone_index = ANY ($2) "
+        "AND state <> 'left'",
+        tx.organisation_id,
+        phones,
+    )
+    return [row["number"] for row in by_number], [bytes(row["phone_index"]) for row in by_phone]
+
+
 async def ids_matching(tx: Transaction, search: str, *, most: int) -> list[int]:
     """Ids of people whose number or name holds the text."""
     rows = await tx.fetch(

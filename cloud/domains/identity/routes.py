@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from asyncpg import Record
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, File, Form, Path, Query, UploadFile
 
 from cloud.core import rights
 from cloud.core.auth import current_user
@@ -12,7 +12,7 @@ from cloud.core.database import Transaction
 from cloud.core.errors import NotFound
 from cloud.core.pages import Page, PageRequest, after_values, make_page, page_request
 from cloud.core.sessions import User
-from cloud.domains.identity import credentials, people, queries, rules
+from cloud.domains.identity import credentials, people, people_files, queries, rules
 from cloud.domains.identity.events import record
 from cloud.domains.identity.schemas import (
     AgeIn,
@@ -22,6 +22,7 @@ from cloud.domains.identity.schemas import (
     GroupOut,
     OperatorIn,
     OperatorOut,
+    PeopleFileOut,
     PersonDetail,
     PersonIn,
     PersonOut,
@@ -92,6 +93,19 @@ async def get_people(
 async def post_person(core: CoreDependency, user: Manager, body: PersonIn) -> PersonOut:
     """Somebody joins."""
     return _person(await people.create(core, user, body))
+
+
+@router.post("/people-files", status_code=201)
+async def post_people_file(
+    core: CoreDependency,
+    user: Manager,
+    file: Annotated[UploadFile, File(description="xlsx or csv with 工号, 姓名, 部门, perhaps 手机 and 身份证")],
+    home_site_id: Annotated[int, Form(ge=1, lt=2**53)],
+    dry_run: Annotated[bool, Form()] = False,  # noqa: FBT002 - a form's field
+) -> PeopleFileOut:
+    """Take in a staff list, whole or not at all; errors are told by row."""
+    content = await file.read(people_files.BYTES_MOST + 1)
+    return await people_files.take_in(core, user, content=content, home_site_id=home_site_id, dry_run=dry_run)
 
 
 @router.get("/people/{person_id}")

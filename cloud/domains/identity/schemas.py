@@ -160,3 +160,21 @@ class AgeIn(Body):
 
     kind: Literal["card", "static_code", "dynamic_code", "phone_pin"]
     max_age_s: int = Field(ge=60, le=366 * 86_400)
+
+
+class RowError(BaseModel):
+    """One cell of a sheet that does not hold."""
+
+    row: int
+    field: str
+    code: str
+    detail: str
+
+
+class PeopleFileOut(BaseModel):
+    """Who joined from a sheet. A sheet with errors takes in nobody: mend it and send it again."""
+
+    rows: int
+    joined: int
+    errors: list[RowError]
+    dry_run: bool

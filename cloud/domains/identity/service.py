@@ -8,7 +8,7 @@ from asyncpg import Record
 from cloud.core.context import Core
 from cloud.core.database import Transaction
 from cloud.core.masking import mask_name
-from cloud.domains.identity import credentials, edge, people, queries
+from cloud.domains.identity import credentials, edge, people, queries, sheets
 from cloud.domains.identity.events import record
 from cloud.domains.identity.schemas import OperatorIn, PersonIn
 from cloud.domains.identity.tables import Group
@@ -47,6 +47,11 @@ async def add_operator(core: Core, tx: Transaction, operator: NewOperator, *, pi
 async def hears_of_site(tx: Transaction, site_id: int) -> bool:
     """Whether identity has begun to send people and credentials to a site."""
     return site_id in await edge.sites(tx)
+
+
+def read_sheet(content: bytes) -> list[list[str]]:
+    """Cells of an uploaded sheet's first page as text. Raises Malformed, TooLarge."""
+    return sheets.read_table(content)
 
 
 async def names(tx: Transaction, person_ids: Iterable[int]) -> dict[int, str]:

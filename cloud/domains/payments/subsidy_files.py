@@ -1,16 +1,11 @@
 """Subsidies by file: xlsx or csv with 工号 and 金额; errors are told by row, and the same file grants once."""
 
 import asyncio
-import csv
-import io
 import json
-import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-
-import openpyxl
 
 from cloud.core.context import Core
 from cloud.core.database import Transaction
@@ -22,10 +17,7 @@ from cloud.domains.payments.money_schemas import FileError, FileOut
 from cloud.domains.payments.subsidies import Source, give
 from protocols.crypto.sm3 import sm3
 
-ROWS_MOST: Final = 50_000
 BYTES_MOST: Final = 8 * 1024 * 1024
-_CELL_MOST: Final = 200
-_UNPACKED_MOST: Final = 64 * 1024 * 1024
 _COLUMNS: Final = {
     "工号": "number", "编号": "number", "number": "number", "staff number": "number",
     "金额": "amount", "金额(元)": "amount", "金额（元）": "amount", "amount": "amount", "amount (yuan)": "amount",
@@ -48,7 +40,7 @@ async def grant_by_file(core: Core, user: User, *, name: str, content: bytes, pe
     if len(content) > BYTES_MOST:
         raise TooLarge(f"a file has at most {BYTES_MOST} bytes")
     digest = sm3(content).hex()
-    table = await asyncio.to_thread(read_table, content)
+    table = await asyncio.to_thread(identity.read_sheet, content)
     grants, errors = read_rows(table)
     async with core.database.transaction(user.organisation_id) as tx:
         await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, $2))", digest, user.organisation_id)
@@ -73,17 +65,6 @@ async def grant_by_file(core: Core, user: User, *, name: str, content: bytes, pe
             source = Source(f"file:{digest}", title, period, kind, 1)
             await give(core, tx, source, given, actor=f"user:{user.id}")
         return await _kept(core, tx, name, len(table) - 1, len(grants), total_fen, digest)
-
-
-def read_table(content: bytes) -> list[list[str]]:
-    """Cells of the first sheet as text. Raises Malformed for what is neither xlsx nor csv, TooLarge past the bounds."""
-    rows = _xlsx(content) if content.startswith(b"PK") else _csv(content)
-    table: list[list[str]] = []
-    for row in rows:
-        table.append(["" if cell is None else str(cell).strip()[:_CELL_MOST] for cell in row[:20]])
-        if len(table) > ROWS_MOST + 1:
-            raise TooLarge(f"a file has at most {ROWS_MOST} rows")
-    return table
 
 
 def read_rows(table: Sequence[Sequence[str]]) -> tuple[list[FileGrant], list[FileError]]:
@@ -144,38 +125,6 @@ def _unknown(grants: Iterable[FileGrant], people: Any) -> list[FileError]:
         elif found[1] != "active":
             errors.append(FileError(row=grant.row, field="number", code="left", detail="this person has left"))
     return errors
-
-
-def _xlsx(content: bytes) -> Iterable[tuple[Any, ...]]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            unpacked = sum(part.file_size for part in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise Malformed("this is no readable xlsx workbook") from error
-    if unpacked > _UNPACKED_MOST:
-        raise TooLarge("the workbook unpacks to too much")
-    try:
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        yield from book.worksheets[0].iter_rows(max_row=ROWS_MOST + 2, max_col=20, values_only=True)
-    except Exception as error:  # the reader raises whatever its parsers raise on broken files
-        raise Malformed("this is no readable xlsx workbook") from error
-
-
-def _csv(content: bytes) -> Iterable[list[str]]:
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            text = content.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise Malformed("the file is neither UTF-8 nor GB18030")
-    if "\0" in text:
-        raise Malformed("this is neither csv nor xlsx")
-    try:
-        yield from csv.reader(io.StringIO(text))
-    except csv.Error as error:
-        raise Malformed(f"this is no csv: {error}") from error
 
 
 async def _before(tx: Transaction, digest: str) -> FileOut | None:

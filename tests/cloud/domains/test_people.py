@@ -1,5 +1,7 @@
 """People, credentials and their revocation; personal fields sealed and masked; the audit trail that nobody can mend."""
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -136,6 +138,40 @@ async def test_personal_fields_are_sealed_at_rest_masked_without_the_right_and_r
     await cloud.settle()
     reads = await listed(client, "/audit/records", search="read_personal")
     assert [record["target"] for record in reads] == [f"person:{person['id']}"]
+
+
+async def send_list(client: httpx.AsyncClient, site: int, text: str) -> dict[str, Any]:
+    answer = await client.post(
+        f"{API}/identity/people-files", files={"file": ("名单.csv", text.encode())}, data={"home_site_id": str(site)}
+    )
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+@pytest.mark.capability("PLT-01")
+async def test_a_staff_list_is_taken_in_whole_or_not_at_all_with_errors_by_row(
+    campus: Campus, client: httpx.AsyncClient
+) -> None:
+    rows = ["工号,姓名,部门,手机", "E1001,甲,教职工,", "E21,乙,无此部门,", "E22,丙,教职工,12", "E22,丁,教职工,"]
+    bad = "\n".join([*rows, "E23,,教职工,13800001234"])
+    found = await send_list(client, campus.site, bad)
+    assert [(error["row"], error["field"], error["code"]) for error in found["errors"]] == [
+        (2, "number", "taken"),
+        (3, "group", "unknown"),
+        (4, "phone", "string_pattern_mismatch"),
+        (5, "number", "twice"),
+        (6, "name", "string_too_short"),
+    ]
+    assert (found["joined"], len(await listed(client, "/identity/people"))) == (0, 1)
+    good = "工号,姓名,部门,手机\nE21,乙,教职工,13911110001\nE22,丙,教职工,\n"
+    assert (await send_list(client, campus.site, good))["joined"] == 2
+    assert len(await listed(client, "/identity/people")) == 3
+    again = await send_list(client, campus.site, good)
+    assert [error["code"] for error in again["errors"]] == ["taken", "taken", "taken"]
+    assert f"{(await listed(client, '/identity/people', search='E22'))[0]['id']}@0" in await campus.gateway.replica(
+        "people"
+    )
 
 
 async def test_numbers_and_phones_belong_to_one_person(campus: Campus, client: httpx.AsyncClient) -> None:

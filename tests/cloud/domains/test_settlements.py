@@ -151,6 +151,36 @@ async def test_money_of_a_settlement_shows_in_the_persons_flows_with_the_balance
     assert flows[2]["entry_id"] is None
 
 
+@pytest.mark.rule(15)
+async def test_rule_15_a_dynamic_code_used_twice_posts_twice_and_proposes_a_refund(
+    campus: Campus, client: httpx.AsyncClient
+) -> None:
+    first = campus.sale(1_200, credential_kind=3, code_step=77)
+    second = campus.sale(900, receipt_no=2, credential_kind=3, code_step=77)
+    other = campus.sale(500, receipt_no=3, credential_kind=3, code_step=78)
+    assert (await campus.gateway.send(first, second, other)).applied == 3
+    [proposal] = await listed(client, "/canteen/refund-proposals")
+    assert (proposal["amount_fen"], proposal["receipt_no"]) == (900, 2)
+    path = f"/canteen/settlements/{proposal['entry_id']}/refunds"
+    await made(client, path, {"amount_fen": 900, "reason": "动态码重复使用"}, key=True)
+    assert await listed(client, "/canteen/refund-proposals") == []
+
+
+@pytest.mark.rule(10)
+async def test_rule_10_a_refund_into_a_cleared_bucket_follows_the_clearing(
+    campus: Campus, client: httpx.AsyncClient
+) -> None:
+    await campus.gateway.send(campus.sale(1_200))
+    entry = (await listed(client, "/canteen/settlements"))[0]["entry_id"]
+    await made(client, "/payments/clearings", {"bucket_ids": [campus.cash]}, key=True)
+    [before] = await listed(client, f"/payments/people/{campus.person}/balances")
+    await made(client, f"/canteen/settlements/{entry}/refunds", {"amount_fen": 1_200, "reason": "投诉"}, key=True)
+    [after] = await listed(client, f"/payments/people/{campus.person}/balances")
+    assert (before["total_fen"], after["total_fen"]) == (6_800, 6_800)
+    found = (await client.get(f"{API}/canteen/settlements/{entry}")).json()
+    assert found["state"] == "refunded"
+
+
 async def test_a_person_without_the_right_sees_no_settlement(cloud: Cloud, campus: Campus) -> None:
     await campus.gateway.send(campus.sale(1200))
     async with cloud.signed_in(f"cook{cloud.organisation_id}", frozenset({"devices.read"})) as cook:
