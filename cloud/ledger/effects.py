@@ -72,13 +72,6 @@ def effects_of(kind: int, payload: Any, seq: int, books: Books) -> list[Move]:
     return [] if effect is None else effect(payload, seq, books)
 
 
-def sum_of(kind: int, payload: Any) -> int:
-    """What an entry adds to the stream's sum of settlements less refunds."""
-    if kind == Kind.SETTLEMENT:
-        return int(payload.amount_fen)
-    return -int(payload.amount_fen) if kind == Kind.REFUND else 0
-
-
 def pairs_of(kind: int, payload: Any) -> Iterable[tuple[int, int]]:
     """(person, bucket) of every floored account the entry may touch."""
     if kind in (Kind.SETTLEMENT, Kind.REFUND):
@@ -308,7 +301,7 @@ def _declaration(fact: facts.Declaration, _seq: int, books: Books) -> list[Move]
 
 
 _EFFECTS: Final[dict[int, Effect]] = {
-    Kind.SETTLEMENT: _settlement,
+    int(Kind.SETTLEMENT): _settlement,
     Kind.REFUND: _refund,
     Kind.CASH_TAKEN: _cash_taken,
     Kind.CASH_VOIDED: _cash_voided,

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from cloud.ledger.books import Key, Move
-from cloud.ledger.effects import PAYLOADS, effects_of, pairs_of, sum_of
+from cloud.ledger.effects import PAYLOADS, effects_of, pairs_of
 from cloud.sync.registry import EntryContext, Fact, Registry
 from cloud.sync.state import Effects, EntryState, Problem, Reading, SetAside, Slice, Wants
 from protocols.journal.codec import MAX_ENTRY_BYTES
@@ -24,6 +24,8 @@ BEHIND: Final = "behind"
 
 _HOUR_MS: Final = 3_600_000
 _LAST_MS: Final = 4_102_444_800_000  # the year 2100: a business time past it is no time
+_SETTLEMENT: Final = int(Kind.SETTLEMENT)  # a member of an enum takes longer to compare
+_REFUND: Final = int(Kind.REFUND)
 _IDS: Final = 2**53
 _KINDS: Final = 2**15
 _FLOOR: Final = 10
@@ -81,7 +83,7 @@ def wants_of(facts: Iterable[tuple[Entry | None, Any]]) -> Wants:
         if entry is None or payload is None:
             continue
         kind = entry.kind
-        if kind == Kind.SETTLEMENT:
+        if kind == _SETTLEMENT:
             person = payload.person
             for share in payload.shares:
                 pairs.add((person, share.bucket))
@@ -265,9 +267,12 @@ class _Step:
             self._write_lines(moves, seq, getattr(payload, "business_day", 0) or self.context.posting_day)
         for table, row in rows:
             effects.rows[table].append(row)
-        if kind == Kind.SETTLEMENT and seq in self.sales:
-            self.sales[seq].amount = payload.amount_fen
-        effects.sum_fen += sum_of(kind, payload) if kind <= Kind.REFUND else 0
+        if kind == _SETTLEMENT:
+            effects.sum_fen += payload.amount_fen
+            if seq in self.sales:
+                self.sales[seq].amount = payload.amount_fen
+        elif kind == _REFUND:
+            effects.sum_fen -= payload.amount_fen
         effects.facts.append((entry, payload))
         effects.applied += 1
         effects.streak = 0
@@ -275,10 +280,12 @@ class _Step:
         self._count(getattr(payload, "lane", 0), entry.business_ms // _HOUR_MS * _HOUR_MS, 0)
         return None
 
-    def _rows(self, kind: int, entry: Entry, payload: Any) -> list[tuple[str, tuple[Any, ...]]]:
+    def _rows(self, kind: int, entry: Entry, payload: Any) -> Sequence[tuple[str, tuple[Any, ...]]]:
         handlers = self.handlers.get(kind)
         if handlers is None:
-            return []
+            return ()
+        if len(handlers) == 1:
+            return tuple(handlers[0].rows(self.context, entry, payload))
         made: list[tuple[str, tuple[Any, ...]]] = []
         for handler in handlers:
             made.extend(handler.rows(self.context, entry, payload))

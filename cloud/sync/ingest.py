@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from cloud.core.clock import Clock
 from cloud.core.errors import CloudError, Malformed
 from cloud.sync.apply import STREAK_MOST, Application, Decoders, read, wants_of
+from cloud.sync.collector import CollectorPause
 from cloud.sync.devices import DeviceKey, DeviceRecord
 from cloud.sync.placing import Place, Placement, place_at_head, place_by_hashes
 from cloud.sync.registry import EntryContext, Registry
@@ -57,6 +58,7 @@ class Ingestor:
     def __init__(self, registry: Registry, clock: Clock) -> None:
         self.registry, self.clock = registry, clock
         self.decoders = Decoders(registry)
+        self._collector = CollectorPause()
 
     async def take(self, store: Store, batch: Batch, sender: Sender, *, on_fork: OnFork | None = None) -> BatchAnswer:
         """Apply what is new of a batch. Raises BadCheckpoint, UnknownStream, Malformed with nothing changed."""
@@ -98,7 +100,8 @@ class Ingestor:
                 if on_fork is not None:
                     await on_fork(sender.device)
             context = self._context(stream, sender)
-            effects = await self._apply(store, batch, hashes, placement.skip, (stream, context), signature)
+            with self._collector:
+                effects = await self._apply(store, batch, hashes, placement.skip, (stream, context), signature)
         except BaseException:
             signature.cancel()
             await asyncio.gather(signature, return_exceptions=True)
