@@ -318,9 +318,9 @@ class LaneShell:
     def link(self, driver: AnyDriver, item: Link, *, needed: bool = True) -> None:
         """A device went away or came back."""
         if item.up:
-            self.desk.alerts.pop(f"{self.lane.code} {driver.name}", None)
+            self.desk.alerts.pop(driver.name, None)
         else:
-            self.desk.alerts[f"{self.lane.code} {driver.name}"] = item.reason
+            self.desk.alerts[driver.name] = item.reason
         self.feed(lane_events.DeviceLink(self.desk.monotonic_ms(), driver.name, item.up, needed=needed))
 
     # Screens

@@ -18,7 +18,6 @@ from edge.stations.canteen.lanes.till import Till
 from edge.stations.canteen.lanes.weigh import (
     Attach,
     Attached,
-    CloseTray,
     Picked,
     RulesChanged,
     ScaleRules,
@@ -69,8 +68,6 @@ class WeighShell(LaneShell):
                     self.desk.trays.unattributed, self.lane.id, self.lane.station, self.lane.dish, effect.weight_g
                 )
                 self.spawn(self.keep(unit, in_hand=True))
-            case CloseTray():
-                self.spawn(self.keep(partial(self.desk.trays.close_empty, effect.session), in_hand=True))
 
     def pumps(self) -> list[Coroutine[Any, Any, None]]:
         """The scale, and the clock that settles trays left behind."""

@@ -95,13 +95,6 @@ class Unattributed:
 
 
 @dataclass(frozen=True, slots=True)
-class CloseTray:
-    """End a tray that costs nothing."""
-
-    session: str
-
-
-@dataclass(frozen=True, slots=True)
 class WeighLane:
     """`base_g` is the dish's last settled weight, None when not known; `tray` is who stands there.
 
@@ -247,10 +240,13 @@ def _known(state: WeighLane, event: Known) -> Stepped:
 
 
 def _settle(state: WeighLane, tray: Tray, payer: Payer, at_ms: int) -> Stepped:
-    """Leaving. The attempt is the tray's own, so that no second lane or time-out bills it again."""
+    """Leaving. The attempt is the tray's own, so that no second lane or time-out bills it again.
+
+    With nothing on the tray there is nothing to settle: whoever taps twice to be sure stays bound.
+    """
     lines = tray.lines()
     if not lines:
-        return replace(state, tray=None, ask="", until_ms=0), [CloseTray(tray.session)]
+        return replace(state, ask="", until_ms=at_ms + state.idle_timeout_ms), [Sound("ready")]
     bill = Bill(lines, tray.total_fen, session=tray.session)
     return _with_till(state, tills.pay(state.till, bill, payer, f"weigh {tray.session}", at_ms))
 

@@ -13,7 +13,6 @@ from edge.stations.canteen.lanes.till import Till
 from edge.stations.canteen.lanes.weigh import (
     Attach,
     Attached,
-    CloseTray,
     Picked,
     RulesChanged,
     ScaleRules,
@@ -178,12 +177,15 @@ def test_somebody_elses_tap_takes_the_place_and_leaves_the_first_tray_open() -> 
     assert world.seen(Pay) == []
 
 
-def test_a_tray_with_nothing_on_it_is_closed_without_a_charge() -> None:
+def test_who_taps_twice_to_be_sure_stays_bound_and_pays_nothing() -> None:
     world = World()
     world.tap(ANN)
     world.tap(ANN)
-    assert [close.session for close in world.seen(CloseTray)] == ["s1"]
-    assert world.seen(Pay) == []
+    assert (world.state.phase, world.seen(Pay)) == ("bill", [])
+    world.weigh(9_700)
+    assert world.trays[1].net_g(DISH) == 300
+    world.tap(ANN)
+    assert len(world.seen(Pay)) == 1
 
 
 def test_who_walks_on_leaves_the_station_after_a_while_with_the_tray_open() -> None:
@@ -191,7 +193,7 @@ def test_who_walks_on_leaves_the_station_after_a_while_with_the_tray_open() -> N
     world.tap(ANN)
     world.weigh(9_700)
     world.feed(Tick(world.at_ms + 30_000))
-    assert (world.state.phase, world.seen(CloseTray)) == ("idle", [])
+    assert (world.state.phase, world.seen(Pay)) == ("idle", [])
     world.tap(ANN)
     assert world.state.tray is not None
     assert world.state.tray.total_fen == 1_200
