@@ -112,7 +112,7 @@ class SyncClient:
         parts.link.set_word("superseded" if superseded else answer.state)
         if superseded:  # another gateway holds the site's rights; what this one took is still sent (rule 21)
             return answer
-        await self._follow_prefix(answer)
+        await self._follow_generation(answer)
         if answer.state == "declare":
             await self._declarer.declare(answer.generation)
         try:
@@ -121,18 +121,18 @@ class SyncClient:
             await self.reference.follow(answer)
         return answer
 
-    async def _follow_prefix(self, answer: HeartbeatAnswer) -> None:
-        """A heartbeat may overtake a batch: within a generation it never takes the prefix back."""
+    async def _follow_generation(self, answer: HeartbeatAnswer) -> None:
+        """A restored cloud asks for what it lost. A heartbeat names no hash, so it never acknowledges anything."""
         journal = self._parts.journal
-        if answer.generation != journal.generation or answer.applied_through >= journal.applied_through:
-            await self.uploader.take(
-                generation=answer.generation,
-                applied_through=answer.applied_through,
-                head=b"",
-                safe_through=answer.safe_through,
-            )
-        else:
+        if answer.generation == journal.generation:
             await self.uploader.show()
+            return
+        await self.uploader.take(
+            generation=answer.generation,
+            applied_through=min(answer.applied_through, journal.applied_through),
+            head=b"",
+            safe_through=min(answer.safe_through, journal.safe_through),
+        )
 
     async def _heartbeat(self) -> Heartbeat:
         parts = self._parts

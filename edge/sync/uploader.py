@@ -48,13 +48,22 @@ class Uploader:
         if batch is None:
             return None
         answer = await self._session.post(BATCHES, batch, BatchAnswer)
-        await self.take(
-            generation=answer.generation,
-            applied_through=answer.applied_through,
-            head=answer.head,
-            safe_through=answer.safe_through,
-        )
         self._link.set_word(answer.state)
+        try:
+            await self.take(
+                generation=answer.generation,
+                applied_through=answer.applied_through,
+                head=answer.head,
+                safe_through=answer.safe_through,
+            )
+        except Diverged:
+            if answer.duplicates < len(batch.bodies):
+                raise
+            # Another copy of this disk has gone on from entries both have (rule 21). The cloud has these; what
+            # follows here is a branch of its own, which is to be sent as well.
+            await self.take(
+                generation=answer.generation, applied_through=after + len(batch.bodies), head=b"", safe_through=0
+            )
         return answer
 
     async def take(self, *, generation: int, applied_through: int, head: bytes, safe_through: int) -> None:

@@ -20,7 +20,7 @@ from protocols.journal.codec import decode_entry
 from protocols.journal.kinds import Kind
 from protocols.payments.facts import Declaration, decode
 from protocols.payments.reference import Credential
-from protocols.sync.messages import Fault, ReplicaPage
+from protocols.sync.messages import Batch, BatchAnswer, Fault, ReplicaPage
 from protocols.values.errors import Malformed
 from tests.support.edge import gateway_settings, granted, settle_unit, settlement, site_at
 from tests.support.fake_cloud import FakeCloud, serving
@@ -138,19 +138,57 @@ async def test_rule_25_after_a_restore_the_edge_sends_again_and_declares_what_it
 
 
 @pytest.mark.rule(21)
-async def test_rule_21_a_cloud_with_another_chain_stops_the_upload_and_keeps_every_entry(tmp_path: Path) -> None:
+async def test_rule_21_a_cloud_with_another_chain_acknowledges_nothing_and_every_entry_stays(tmp_path: Path) -> None:
     cloud = FakeCloud()
     async with serving(cloud):
         with site_at(tmp_path, settings=gateway_settings(cloud.url)) as gateway:
             await settle_after_grant(gateway, 3)
             await gateway.sync.upload_once()
             await settle(gateway, 2)
-            cloud.head = b"x" * 32
+            other = BatchAnswer(1, 6, b"x" * 32, 6, 0, 0, 0, "open")
+            cloud.batch = lambda _batch: other  # type: ignore[method-assign,assignment]
             async with running(gateway):
-                cloud.entries.append(b"")
                 await until(lambda: gateway.site.link.state.word == "diverged")
             assert gateway.site.journal.head_seq == 6
-            assert gateway.site.journal.committed().waiting > 0
+            assert gateway.site.journal.committed().waiting == 2
+
+
+@pytest.mark.rule(21)
+async def test_rule_21_a_copy_of_a_disk_sends_its_own_branch_past_what_both_have(tmp_path: Path) -> None:
+    cloud = FakeCloud()
+    async with serving(cloud):
+        with site_at(tmp_path, settings=gateway_settings(cloud.url)) as gateway:
+            await settle_after_grant(gateway, 3)
+            took: list[Batch] = []
+
+            def repeat_then_branch(batch: Batch) -> BatchAnswer:
+                took.append(batch)
+                if len(took) == 1:  # all of it is known, and the other copy has gone on to entry 50
+                    return BatchAnswer(1, 50, b"y" * 32, 40, 0, len(batch.bodies), 0, "frozen")
+                last = batch.checkpoint
+                return BatchAnswer(1, last.seq, last.head, 0, len(batch.bodies), 0, 0, "frozen")
+
+            cloud.batch = repeat_then_branch  # type: ignore[method-assign]
+            assert await gateway.sync.upload_once()
+            await settle(gateway, 2)
+            assert await gateway.sync.upload_once()
+            assert [(batch.first_seq, len(batch.bodies)) for batch in took] == [(1, 4), (5, 2)]
+            assert gateway.site.journal.committed().waiting == 0
+            assert gateway.site.journal.safe_through == 0
+            await gateway.sync._api.close()
+
+
+@pytest.mark.rule(24)
+async def test_rule_24_a_heartbeat_acknowledges_nothing_for_it_names_no_hash(tmp_path: Path) -> None:
+    cloud = FakeCloud()
+    async with serving(cloud):
+        with site_at(tmp_path, settings=gateway_settings(cloud.url)) as gateway:
+            await settle_after_grant(gateway, 3)
+            cloud.entries = [b"another copy's"] * 3
+            await gateway.sync.beat_once()
+            await gateway.sync.beat_once()
+            assert gateway.site.journal.committed().waiting == 4
+            await gateway.sync._api.close()
 
 
 async def settle_after_grant(gateway: Gateway, count: int) -> None:
