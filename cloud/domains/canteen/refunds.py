@@ -1,4 +1,4 @@
-"""Refunds asked for away from the till: the cloud executes each once, back to the buckets it came from (rule 10)."""
+"""Refunds asked for away from the till: the cloud executes each once, back to the buckets that paid (rule 10)."""
 
 import json
 
