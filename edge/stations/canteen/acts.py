@@ -27,6 +27,7 @@ _TAP_WAIT_S: Final = 15.0
 _READS: Final = frozenset({"recent", "closing", "menu"})
 _MOST_ITEMS: Final = 64
 _MOST_ATTEMPT: Final = 40
+_MOST_COUNTED_FEN: Final = 100_000_000
 
 Answer = dict[str, Any]
 
@@ -74,7 +75,7 @@ class Acts:
             return denial(denied.word)
         except StoreError:
             return denial("store_full")
-        except (Malformed, ValueError, TypeError, KeyError):
+        except (Malformed, ValueError, TypeError, KeyError, AttributeError, OverflowError):
             return denial("bad_input")
 
     def _who(self, act: Act) -> Answer:
@@ -213,6 +214,8 @@ class Acts:
         if self._shell.state.till.busy:
             return denial("busy")
         counted_fen = int(act.fields.get("counted_fen", -1))
+        if not -1 <= counted_fen <= _MOST_COUNTED_FEN:
+            return denial("bad_amount")
         unit = partial(self._desk.closing.unit, self._shell.lane, operator.id, counted_fen)
         closed: Closed = await self._desk.site.writer.submit(unit, in_hand=True)
         fact = closed.fact
