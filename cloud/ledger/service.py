@@ -77,6 +77,15 @@ async def set_home(tx: Transaction, person: int, site: int, meal_fen: int) -> No
     await sizing.set_home(tx, person, site, meal_fen)
 
 
+async def set_counting(tx: Transaction, buckets: Sequence[int]) -> None:
+    """These buckets count times, not fen: a pass of one stands beside the fen shares of a bill. Call it when made."""
+    await tx.execute(
+        "INSERT INTO ledger_counting_buckets (bucket, organisation_id) SELECT unnest($1::bigint[]), $2"
+        " ON CONFLICT DO NOTHING",
+        list(buckets), tx.organisation_id,
+    )  # fmt: skip
+
+
 async def size_leases(tx: Transaction, persons: Sequence[int], *, now: datetime, business_day: int) -> int:
     """Lease to each home what it lacks (the whole balance less one meal); answers the number of grants.
 

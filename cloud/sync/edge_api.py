@@ -42,7 +42,7 @@ from protocols.sync.messages import (
     Session,
 )
 from protocols.values.errors import RuleViolation
-from protocols.values.instants import date_to_day, local_day, to_ms
+from protocols.values.instants import local_day, to_ms
 
 LEASE_PAGE: Final = 2_000
 _NONCES_KEPT: Final = 10_000
@@ -161,7 +161,8 @@ class EdgeApi:
             holder = Holder(device.site, device.epoch)
             granted, word = 0, "frozen"
             if device.state is DeviceState.ACTIVE and await heartbeats.lease_state(tx, holder) == "open":
-                granted, word = await self._serve(tx, device, ask, date_to_day(now.date()))
+                today = local_day(to_ms(now), ZoneInfo(device.time_zone))
+                granted, word = await self._serve(tx, device, ask, today)
             newest, _ = await messages_after(tx, holder, 0, limit=0)
             return LeaseAskAnswer(newest, granted, word)
 

@@ -116,3 +116,23 @@ async def test_rule_28_a_line_carries_the_day_it_happened_and_the_day_it_was_pos
         "SELECT business_day, posting_day FROM ledger_transfers WHERE kind = $1", TransferKind.SPEND
     )
     assert days == [(20261120, 20261204)]
+
+
+async def test_a_pass_of_a_counting_bucket_stands_beside_the_fen_of_a_bill(cloud: Cloud) -> None:
+    import msgspec
+
+    from protocols.payments.facts import Share
+    from tests.cloud.sync.rig import BUCKET, settlement
+
+    gateway = await cloud.gateway()
+    passes = cloud.number()
+    person = await cloud.person(5000, gateway)
+    async with cloud.database.transaction(cloud.organisation) as tx:
+        await ledger.set_counting(tx, [passes])
+        await cloud.top_up(tx, person, 3, bucket=passes)
+    both = msgspec.structs.replace(settlement(person, 700), shares=(Share(BUCKET, 700), Share(passes, 1)))
+    gateway.write(Kind.SETTLEMENT, both)
+    answer = await cloud.send(gateway.batch())
+    assert (answer.applied, answer.quarantined) == (1, 0)
+    assert (await cloud.held(person, bucket=passes)).total == 2
+    assert (await cloud.held(person)).total == 4300
