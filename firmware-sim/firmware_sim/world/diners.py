@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -82,7 +82,7 @@ class LaneDesk:
             await self.serve(diner)
             self.queue.task_done()
 
-    async def serve(self, diner: Diner, *, tries: int = 40) -> bool:
+    async def serve(self, diner: Diner, *, tries: int = 15) -> bool:
         """Let one diner pay; True when the screen said so. After a restart of the gateway the diner looks first."""
         for _ in range(tries):
             if not await self.screen.until(_open, timeout_s=10):
@@ -153,8 +153,8 @@ class LaneDesk:
     async def _with_weights(self, diner: Diner) -> bool:
         scale = self.devices["scale"]
         await scale.act({"load_g": self.load_g})
-        ended = _just_ended(self.screen.state)
-        if not await self._tap(diner, lambda state: state["phase"] == "bill" or ended(state)):
+        before = dict(self.screen.state)
+        if not await self._tap(diner, partial(_bound_or_ended, before), timeout_s=4):
             return False
         if self.screen.state["phase"] != "bill":
             return True
@@ -165,17 +165,17 @@ class LaneDesk:
             await self.screen.until(partial(_costs_more_than, before_fen), timeout_s=6)
         if self.load_g < _REFILL_BELOW_G:
             self.load_g = _FULL_G
-        return await self._tap(diner, _just_ended(self.screen.state))
+        return await self._present(diner)
 
     async def _present(self, diner: Diner) -> bool:
-        return await self._tap(diner, _just_ended(self.screen.state))
+        return await self._tap(diner, partial(_just_ended, dict(self.screen.state)))
 
-    async def _tap(self, diner: Diner, predicate: Any) -> bool:
+    async def _tap(self, diner: Diner, predicate: Callable[[State], bool], *, timeout_s: float = 12) -> bool:
         if diner.code and "scanner" in self.devices and self.random.random() < _PAY_BY_CODE:
             await self.devices["scanner"].act({"scan": diner.code})
         else:
             await self.devices["card"].act({"tap": diner.card})
-        return await self.screen.until(predicate, timeout_s=12)
+        return await self.screen.until(predicate, timeout_s=timeout_s)
 
     async def _sign_in(self) -> None:
         await self.operator.until(bool, timeout_s=10)
@@ -199,12 +199,17 @@ def _open(state: State) -> bool:
     return state.get("phase") in {"idle", "reading", "bill", *_ENDED}
 
 
-def _just_ended(before: State) -> Any:
-    """True once a payment ended after `before`: each ending has a sound with a number of its own."""
+def _just_ended(before: State, state: State) -> bool:
+    """Whether a payment ended after `before`: each ending has a sound with a number of its own."""
+    return state["phase"] in _ENDED and _new_sound(before, state) in _ENDED
+
+
+def _bound_or_ended(before: State, state: State) -> bool:
+    """Whether the tray was bound after `before`, or a payment ended."""
+    return _just_ended(before, state) or (state["phase"] == "bill" and _new_sound(before, state) == "ready")
+
+
+def _new_sound(before: State, state: State) -> str:
+    sound = state.get("sound") or {}
     heard = (before.get("sound") or {}).get("n")
-
-    def ended(state: State) -> bool:
-        sound = state.get("sound") or {}
-        return state["phase"] in _ENDED and sound.get("name") in _ENDED and sound.get("n") != heard
-
-    return ended
+    return str(sound.get("name", "")) if sound.get("n") != heard else ""

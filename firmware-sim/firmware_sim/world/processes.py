@@ -2,15 +2,18 @@
 
 import asyncio
 import contextlib
+import ctypes
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 _MOST_FACTS = 1_000
+_PR_SET_PDEATHSIG = 1
 _HERE = Path(__file__).resolve().parents[2]
 _PYTHONPATH = os.pathsep.join((str(_HERE), str(_HERE.parent)))
 
@@ -47,6 +50,7 @@ class Child:
                 stderr=log,
                 env={**os.environ, "PYTHONPATH": _PYTHONPATH},
                 start_new_session=True,
+                preexec_fn=_die_with_parent() if sys.platform == "linux" else None,
             )
         if self.process.stdout is not None:
             self._listener = asyncio.create_task(self._listen(self.process.stdout), name=f"{self.name}: output")
@@ -112,3 +116,13 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.process.pid, signal.SIGKILL)
         await self.process.wait()
+
+
+def _die_with_parent() -> Callable[[], None]:
+    """A campus that is killed leaves nobody behind: the kernel then ends its children in order."""
+    prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up here: the child does nothing but the call
+
+    def ask_for_signal() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+    return ask_for_signal
