@@ -40,7 +40,6 @@ class Desk:
     operators: Operators
     plates: PaidPlates
     trays: Trays
-    first_seq: int  # of this boot
     alerts: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -42,11 +42,11 @@ class History:
         row = self._reader.row(f"SELECT {_COLUMNS} WHERE s.seq = ?", (seq,))
         return self._sale(lane, row) if row else None
 
-    def unshown(self, lane: Lane, *, before_seq: int, now_ms: int) -> Sale | None:
-        """The newest charge from before this boot, when no screen is known to have shown it (rule 18)."""
+    def unshown(self, lane: Lane, *, now_ms: int) -> Sale | None:
+        """The lane's newest charge, when no screen is known to have shown it: asked as a lane starts (rule 18)."""
         sql = f"SELECT {_COLUMNS} WHERE s.lane = ? ORDER BY s.seq DESC LIMIT 1"
         row = self._reader.row(sql, (lane.id,))
-        if row is None or row[0] >= before_seq:
+        if row is None:
             return None
         sale = self._sale(lane, row)
         old = now_ms - sale.receipt.business_ms > _SHOWN_AGAIN_MS

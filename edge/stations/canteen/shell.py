@@ -63,7 +63,7 @@ class LaneShell:
         self.kind = KINDS[lane.kind]
         self.devices = devices
         self.next_tap: asyncio.Future[Presented] | None = None
-        self.last_charge = desk.history.unshown(lane, before_seq=desk.first_seq, now_ms=desk.now_ms())
+        self.last_charge = desk.history.unshown(lane, now_ms=desk.now_ms())
         self.printing = next((PrintQueue(one) for one in devices.values() if isinstance(one, Printer)), None)
         self.changes = 0
         self.operator_name = ""

@@ -237,5 +237,4 @@ def build_desk(site: Site, kiosk: Kiosk) -> Desk:
         operators=Operators(catalogue, identifier, now=now, site_key=lambda: identity.site_key),
         plates=plates,
         trays=trays,
-        first_seq=site.journal.head_seq,
     )
