@@ -10,7 +10,8 @@ from tests.support.tree import PACKAGES, files, imports_of, name_of, package_of
 from tools.environment import ROOT
 
 REQUIREMENT = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:\[[\w,]+\])?==([^\s;\\]+)", re.MULTILINE)
-OURS = {*PACKAGES, "steps"}
+OURS = set(PACKAGES)
+SPOKEN_BY_NAMED = {"paho-mqtt", "starlette", "typing-extensions", "yarl"}  # part of the interface of packages we name
 
 
 def locked(name: str, suffix: str) -> dict[str, str]:
@@ -41,8 +42,7 @@ def outside_imports(*packages: str) -> dict[str, str]:
     ],
 )
 def test_every_import_is_named_in_a_lock(packages: tuple[str, ...], locks: tuple[str, ...]) -> None:
-    wanted = {name for lock in locks for name in locked(lock, "in")} | {"typing-extensions", "starlette", "paho-mqtt", "yarl"}
-    wanted |= {"types-openpyxl", "types-pyserial"}
+    wanted = {name for lock in locks for name in locked(lock, "in")} | SPOKEN_BY_NAMED
     owners = metadata.packages_distributions()
     missing = [
         f"{place} imports {top}"

@@ -99,7 +99,7 @@ async def test_a_new_provisioning_code_on_a_used_store_keeps_every_unsent_sale(t
         assert kept[: len(sold)] == sold
 
 
-@pytest.mark.lesson("thingsboard-edge-8h")
+@pytest.mark.lesson("thingsboard-lag")
 async def test_a_backlog_drains_batch_after_batch_without_waiting_between_them(tmp_path: Path) -> None:
     cloud = FakeCloud()
     slow_poll = SyncSettings(poll_s=5.0, heartbeat_s=60.0, batch_entries=10, retry_first_s=0.05, retry_most_s=0.2)
