@@ -26,6 +26,7 @@ from cloud.domains.identity import routes as identity_routes
 from cloud.domains.payments import events as payments_events
 from cloud.domains.payments import jobs as payments_jobs
 from cloud.domains.payments import routes as payments_routes
+from cloud.domains.payments import service as payments
 from cloud.domains.places import routes as places_routes
 from cloud.sync.desk import QuarantineDesk
 from cloud.sync.edge_api import EdgeApi, EdgeParts
@@ -139,4 +140,5 @@ def _edge_parts(core: Core, registry: Registry) -> EdgeParts:
         registry=registry,
         directory=GatewayDirectory(core),
         token_secret=core.signer.token_secret,
+        bucket_order=payments.bucket_order,
     )
