@@ -11,9 +11,9 @@ from cloud.core.bulk import insert_rows
 from cloud.core.context import Core
 from cloud.core.crypto import OrganisationKeys
 from cloud.core.database import Transaction
-from cloud.core.errors import Invalid, NotFound
+from cloud.core.errors import Conflict, Invalid, NotFound
 from cloud.core.events import emit
-from cloud.core.masking import mask_identity_number, mask_phone
+from cloud.core.masking import mask_identity_number, mask_name, mask_phone
 from cloud.core.rights import PERSONAL_READ
 from cloud.core.sessions import User
 from cloud.domains.identity import edge, queries
@@ -82,7 +82,7 @@ async def change(core: Core, user: User, person_id: int, body: PersonPatch) -> R
         shown = [name for name in changes if not name.startswith("phone_")] + ["phone_masked"]
         await record(
             tx, at=now, actor=actor_of(user), action="identity.change", target=f"person:{person_id}",
-            before={name: _plain(before[name]) for name in shown}, after={name: _plain(after[name]) for name in shown},
+            before={name: _plain(name, before[name]) for name in shown}, after={name: _plain(name, after[name]) for name in shown},
         )  # fmt: skip
         return after
 
@@ -113,6 +113,35 @@ async def leave(core: Core, user: User, person_id: int) -> Record:
         await revoke_all(core, tx, person_id, "left", now)
         await emit(tx, PERSON_LEFT, {"person_id": person_id}, at=now)
         await record(tx, at=now, actor=actor_of(user), action="identity.leave", target=f"person:{person_id}")
+        return await _row(tx, person_id)
+
+
+async def erase(core: Core, user: User, person_id: int) -> Record:
+    """Forget who somebody was, once they have left: the books keep the id alone, every site confirms (rule 16).
+
+    Journal entries hold ids only, so nothing of the chain is touched. Raises NotFound, Conflict.
+    """
+    async with core.database.transaction(user.organisation_id) as tx:
+        state = await tx.fetchval("SELECT state FROM identity_people WHERE id = $1 FOR UPDATE", person_id)
+        if state is None:
+            raise NotFound("there is no such person")
+        if state != "left":
+            raise Conflict("somebody is erased after leaving, once the last lease has closed")
+        await tx.execute(
+            "UPDATE identity_people SET name = '***', number = 'erased-' || id, phone_sealed = NULL, "
+            "phone_index = NULL, phone_masked = '', identity_number_sealed = NULL, identity_number_index = NULL, "
+            "identity_number_masked = '' WHERE id = $1",
+            person_id,
+        )
+        await tx.execute(
+            "UPDATE identity_credentials SET value_sealed = NULL, value_index = NULL, value_masked = '', "
+            "pin_hash = NULL WHERE person_id = $1",
+            person_id,
+        )
+        versions = await edge.publish_people(tx, [person_id], await edge.sites(tx))
+        now = core.clock.now()
+        await ask_confirmation(tx, f"person:{person_id}", "people", versions, at=now)
+        await record(tx, at=now, actor=actor_of(user), action="identity.erase", target=f"person:{person_id}")
         return await _row(tx, person_id)
 
 
@@ -246,5 +275,8 @@ async def _check_homes(tx: Transaction, site_ids: Sequence[int]) -> None:
         raise Invalid("home_site_id", "there is no such site", reason="unknown")
 
 
-def _plain(value: object) -> object:
+def _plain(column: str, value: object) -> object:
+    """A value for the audit trail: days as text, names masked."""
+    if column == "name":
+        return mask_name(str(value))
     return value.isoformat() if isinstance(value, date) else value

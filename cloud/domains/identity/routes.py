@@ -128,6 +128,12 @@ async def post_leave(core: CoreDependency, user: Manager, person_id: PathId) -> 
     return _person(await people.leave(core, user, person_id))
 
 
+@router.post("/people/{person_id}/erase")
+async def post_erase(core: CoreDependency, user: Manager, person_id: PathId) -> PersonOut:
+    """Forget who somebody was, once they have left and been paid; every site confirms."""
+    return _person(await people.erase(core, user, person_id))
+
+
 @router.post("/people/{person_id}/block")
 async def post_block(core: CoreDependency, user: Manager, person_id: PathId, body: Reason) -> PersonOut:
     """Blacklist with a reason."""

@@ -196,6 +196,35 @@ async def test_a_change_of_a_person_travels_and_moves_the_home(
     assert (shown.shown_name, shown.home_site, shown.pin_over_fen) == ("张**", second["id"], 3_000)
 
 
+@pytest.mark.capability("PLT-10")
+@pytest.mark.rule(16, 17)
+async def test_rule_16_an_erased_person_is_forgotten_everywhere_and_the_books_keep_the_id(
+    cloud: Cloud, campus: Campus, client: httpx.AsyncClient, module_address: PostgresAddress
+) -> None:
+    person = await add_person(client, campus, "E30", "周芷若")
+    await made(client, f"/identity/people/{person}/credentials", {"kind": "card", "uid": "0A0B0C0D"})
+    early = await client.post(f"{API}/identity/people/{person}/erase")
+    assert early.status_code == 409
+    await made(client, f"/identity/people/{person}/leave", {})
+    await cloud.settle()
+    erased = await made(client, f"/identity/people/{person}/erase", {})
+    assert (erased["name"], erased["number"]) == ("***", f"erased-{person}")
+    assert f"{person}@0" not in await campus.gateway.replica("people")
+    owner = await owner_connection(module_address)
+    try:
+        stored = str(await owner.fetch("SELECT * FROM identity_people")) + str(
+            await owner.fetch("SELECT * FROM identity_credentials")
+        )
+    finally:
+        await owner.close()
+    assert "周芷若" not in stored
+    assert "0C0D" not in stored
+    waiting = {item["subject"] for item in await listed(client, "/identity/confirmations")}
+    assert f"person:{person}" in waiting
+    await campus.gateway.heartbeat(replicas=(await campus.gateway.heartbeat()).replicas)
+    assert f"person:{person}" not in {item["subject"] for item in await listed(client, "/identity/confirmations")}
+
+
 @pytest.mark.capability("PLT-09")
 async def test_every_change_leaves_a_record_and_a_tampered_one_is_found(
     cloud: Cloud, campus: Campus, client: httpx.AsyncClient, module_address: PostgresAddress
