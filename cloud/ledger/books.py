@@ -10,6 +10,10 @@ Key = tuple[int, int, int, int, int]  # an Account as a bare tuple: equal to it,
 Move = tuple[int, Key, Key, int]  # kind, debit, credit, amount
 
 _PERSON: Final = int(Owner.PERSON)
+# Where a batch only spends, its balances need not be read: all accounts are taken to hold enough, and the database,
+# which lets none pass below zero, says whether they did. If not, the batch is applied again with what they hold.
+TRUSTED: Final = 2**61
+
 FIRST_WITHOUT_FLOOR: Final = int(Owner.STALL)
 
 
@@ -61,6 +65,7 @@ class Books:
     released: bool = False
     bearer: int = 0
     counting: frozenset[int] = frozenset()  # buckets of times, not fen
+    assumed: int = 0  # what an account not in `balances` holds; see TRUSTED
     recovering: bool = False  # a restored cloud: leases given after the backup are not in the books yet (rule 25)
     device: int = 0
     notes: Notes = field(default_factory=Notes)

@@ -114,7 +114,7 @@ def _take(books: Books, moves: list[Move], kind: int, person: int, bucket: int, 
     if not books.branch:
         source = (_PERSON, person, bucket, books.site, books.epoch)
         balances = books.balances
-        held = balances.get(source, 0)
+        held = balances.get(source, books.assumed)
         part = min(amount, held)
         if part > 0:
             books.undo.append((source, held))

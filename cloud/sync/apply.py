@@ -94,6 +94,7 @@ def wants_of(facts: Iterable[tuple[Entry | None, Any]]) -> Wants:
 
 
 def _want_more(wants: Wants, kind: int, payload: Any) -> None:
+    wants.only_spends = False
     found = pairs_of(kind, payload)
     wants.pairs.update(found)
     if kind in (Kind.LEASE_RETURNED, Kind.DECLARATION):
@@ -163,13 +164,15 @@ class Application:
         effects, reading = self.effects, self._reading
         if effects.through >= reading.first_seq:
             effects.head = reading.hashes[effects.through - reading.first_seq]
-        effects.deltas = changes(self._before, self._state.books.balances)
+        books = self._state.books
+        effects.deltas = changes(self._before, books.balances, assumed=books.assumed)
         return effects
 
 
-def changes(before: Mapping[Key, int], after: Mapping[Key, int]) -> dict[Key, int]:
+def changes(before: Mapping[Key, int], after: Mapping[Key, int], *, assumed: int) -> dict[Key, int]:
     """What has to be added to come from one set of balances to the other."""
-    return {key: balance - before.get(key, 0) for key, balance in after.items() if balance != before.get(key, 0)}
+    moved = ((key, balance - before.get(key, assumed if key[3] else 0)) for key, balance in after.items())
+    return {key: delta for key, delta in moved if delta}
 
 
 def apply_again(
@@ -196,7 +199,7 @@ def apply_again(
             state.waiting.add(entry.seq)
             if entry.subject:
                 state.blocked.setdefault(entry.subject, entry.seq)
-    effects.deltas = changes(before, state.books.balances)
+    effects.deltas = changes(before, state.books.balances, assumed=0)
     return effects, still
 
 

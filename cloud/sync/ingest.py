@@ -140,14 +140,18 @@ class Ingestor:
         )
         received = Received(where[1].received_at, encode(batch.checkpoint), batch.checkpoint.seq)
         poison: dict[int, Problem] = {}
+        trusting = True
         while True:
             try:
-                return await self._write(store, reading, where, poison, received, signature)
+                return await self._write(store, reading, where, poison, received, signature, trusting=trusting)
             except BadCheckpoint:
                 raise
             except Exception as error:
                 if not store.deterministic(error):
                     raise
+                if trusting:
+                    trusting = False  # the usual reason: somebody spent more than the books hold
+                    continue
                 seq, problem = await self._find_poison(store, reading, where, poison, received, signature)
                 if seq in poison:
                     raise  # it is set aside already: the fault lies elsewhere, and trying again would go on for ever
@@ -157,13 +161,13 @@ class Ingestor:
 
     async def _write(
         self, store: Store, reading: Reading, where: tuple[StreamState, EntryContext], poison: Mapping[int, Problem],
-        received: Received, signature: "asyncio.Future[None]",
+        received: Received, signature: "asyncio.Future[None]", *, trusting: bool = False,
     ) -> Effects:  # fmt: skip
         """Apply part by part in a thread, while the part before is being written; all or nothing."""
         stream, context = where
         wants = wants_of(zip(reading.entries, reading.payloads, strict=True))
         async with store.savepoint():
-            state = await store.load(stream, wants, context.organisation)
+            state = await store.load(stream, wants, context.organisation, trusting=trusting)
             application = Application(state, reading, context, self.registry, poison=poison)
             effects = application.effects
 

@@ -66,6 +66,7 @@ class Wants:
     questions: set[int] = field(default_factory=set)  # lease messages answered
     sales: set[int] = field(default_factory=set)  # settlements refunded
     buckets: set[int] = field(default_factory=set)
+    only_spends: bool = True  # nothing but settlements and entries without money
 
 
 @dataclass(slots=True)

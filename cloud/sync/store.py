@@ -18,8 +18,8 @@ class Store(Protocol):
     async def hashes(self, stream: StreamState, first: int, last: int) -> dict[int, bytes]:
         """Stored hashes of a range of seq; a fork shares those up to `forked_after` with the branch it left."""
 
-    async def load(self, stream: StreamState, wants: Wants, organisation: int) -> Slice:
-        """The slice that the wanted entries touch."""
+    async def load(self, stream: StreamState, wants: Wants, organisation: int, *, trusting: bool = False) -> Slice:
+        """The slice that the wanted entries touch; `trusting`, where they only spend, without what is held."""
 
     async def add_branch(self, stream: StreamState) -> None:
         """Keep a further successor of one hash; the stream's leases are frozen."""

@@ -67,7 +67,14 @@ class MemoryStore:
             found[0] = genesis(stream.device, stream.epoch)
         return found
 
-    async def load(self, stream: StreamState, wants: Wants, organisation: int) -> Slice:
+    async def load(
+        self,
+        stream: StreamState,
+        wants: Wants,
+        organisation: int,
+        *,
+        trusting: bool = False,  # noqa: ARG002 - what is held is at hand
+    ) -> Slice:
         """The slice that the wanted entries touch."""
         world = self.world
         books = Books(organisation, stream.site, stream.epoch, stream.branch, {}, device=stream.device)

@@ -9,9 +9,9 @@ import asyncpg
 
 from cloud.core.database import Transaction
 from cloud.core.errors import Unavailable
-from cloud.ledger.books import Books, Key, Question, Sale
+from cloud.ledger.books import TRUSTED, Books, Key, Question, Sale
 from cloud.ledger.line_copy import LinePacker
-from cloud.ledger.posting import LINE_COLUMNS, load_balances, move_balances
+from cloud.ledger.posting import LINE_COLUMNS, load_balances, move_balances, spend_trusted
 from cloud.sync.entries import settlement_amounts
 from cloud.sync.followups import follow_up
 from cloud.sync.inbox_copy import INBOX_COLUMNS, pack_entries
@@ -78,12 +78,17 @@ _TRANSIENT: Final = (
 _INT64: Final = 2**63
 
 
+class NotHeld(Exception):
+    """An account was trusted to hold more than it does, or at all."""
+
+
 class PostgresStore:
     """One transaction, entered into the device's organisation."""
 
     def __init__(self, tx: Transaction) -> None:
         self.tx = tx
         self._held: dict[Account, int] = {}
+        self._trusting = False
 
     async def branches(self, device: int, epoch: int) -> list[StreamState]:
         """The stream and its forks, locked."""
@@ -101,15 +106,17 @@ class PostgresStore:
             found[0] = genesis(stream.device, stream.epoch)
         return found
 
-    async def load(self, stream: StreamState, wants: Wants, organisation: int) -> Slice:
-        """The slice that the wanted entries touch."""
+    async def load(self, stream: StreamState, wants: Wants, organisation: int, *, trusting: bool = False) -> Slice:
+        """The slice that the wanted entries touch; `trusting`, where they only spend, without what is held."""
         books = Books(organisation, stream.site, stream.epoch, stream.branch, {}, device=stream.device)
         scope = await self.tx.fetchrow(_SCOPE, stream.site, stream.epoch)
         if scope is not None:
             books.lost, books.bearer = scope[0] == "lost", scope[1]
             books.released, books.recovering = scope[2], scope[3] and scope[0] != "lost"
         await self._load_buckets(books, wants)
-        self._held = await load_balances(self.tx, _accounts(books, wants))
+        self._trusting = trusting and wants.only_spends and not (books.lost or books.recovering or books.branch)
+        books.assumed = TRUSTED if self._trusting else 0
+        self._held = {} if self._trusting else await load_balances(self.tx, _accounts(books, wants))
         books.balances.update(self._held.items())
         if books.recovering:
             await load_balances(self.tx, [a for a in self._held if not a.site], locked=True)
@@ -168,7 +175,11 @@ class PostgresStore:
         self, context: EntryContext, effects: Effects, state: Slice, registry: Registry, received: Received
     ) -> None:
         """Move the balances and the stream, set aside what waits, and tell the domains."""
-        await move_balances(self.tx, self._held, {Account(*key): delta for key, delta in effects.deltas.items()})
+        deltas = {Account(*key): delta for key, delta in effects.deltas.items()}
+        if not self._trusting:
+            await move_balances(self.tx, self._held, deltas)
+        elif not await spend_trusted(self.tx, deltas):
+            raise NotHeld
         await self._write_set_aside(context, effects)
         await self._count(context, effects)
         stream = state.stream
