@@ -22,11 +22,11 @@ from protocols.settings.checker import load
 from protocols.settings.lines import find_lines
 from protocols.settings.render import render
 
-pytestmark = [pytest.mark.capability("PLT-12"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.capability("PLT-12"), pytest.mark.timeout(420)]
 SESSION = "/api/v1/identity/session"
 ROOT = Path(__file__).parents[3]
-START_S = 60
-STOP_S = 30
+START_S = 120
+STOP_S = 60
 
 
 @pytest.fixture
