@@ -81,9 +81,14 @@ async def change(core: Core, user: User, person_id: int, body: PersonPatch) -> R
             await emit(tx, PERSON_MOVED, moved, at=now)
         shown = [name for name in changes if not name.startswith("phone_")] + ["phone_masked"]
         await record(
-            tx, at=now, actor=actor_of(user), action="identity.change", target=f"person:{person_id}",
-            before={name: _plain(name, before[name]) for name in shown}, after={name: _plain(name, after[name]) for name in shown},
-        )  # fmt: skip
+            tx,
+            at=now,
+            actor=actor_of(user),
+            action="identity.change",
+            target=f"person:{person_id}",
+            before={name: _plain(name, before[name]) for name in shown},
+            after={name: _plain(name, after[name]) for name in shown},
+        )
         return after
 
 

@@ -187,6 +187,25 @@ async def test_rule_27_a_bad_entry_is_mended_by_two_people_and_replayed_with_wha
     assert actions == ["devices.replay", "devices.approve_mend", "devices.mend"]
 
 
+@pytest.mark.rule(21)
+async def test_rule_21_a_cloned_gateway_is_frozen_and_what_both_sold_is_kept(
+    cloud: Cloud, campus: Campus, client: httpx.AsyncClient
+) -> None:
+    import copy
+
+    clone = copy.copy(campus)
+    clone.gateway = copy.copy(campus.gateway)
+    await campus.gateway.send(campus.sale(1_200))
+    await clone.gateway.send(clone.sale(700, receipt_no=2))
+    shown = await gateway_of(client)
+    assert shown["state"] == "frozen"
+    assert sorted(item["amount_fen"] for item in await listed(client, "/canteen/settlements")) == [700, 1_200]
+    [exception] = await listed(client, "/payments/exceptions")
+    assert exception["amount_fen"] == 700
+    statement = (await client.get(f"{API}/payments/statement", params={"month": "2026-11"})).json()
+    assert statement["agrees"] is True
+
+
 async def test_completeness_says_of_every_hour_what_became_of_its_entries(
     campus: Campus, client: httpx.AsyncClient
 ) -> None:
