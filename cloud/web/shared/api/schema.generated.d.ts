@@ -142,6 +142,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/identity/people-files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post People File
+         * @description Take in a staff list, whole or not at all; errors are told by row.
+         */
+        post: operations["post_people_file_api_v1_identity_people_files_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/identity/people/{person_id}": {
         parameters: {
             query?: never;
@@ -180,6 +200,26 @@ export interface paths {
          * @description Somebody leaves: credentials end now, `available` is paid now, the rest as leases close.
          */
         post: operations["post_leave_api_v1_identity_people__person_id__leave_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/identity/people/{person_id}/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Erase
+         * @description Forget who somebody was, once they have left and been paid; every site confirms.
+         */
+        post: operations["post_erase_api_v1_identity_people__person_id__erase_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1154,6 +1194,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/canteen/refund-proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Refund Proposals
+         * @description Settlements that a person should look at: a dynamic code's time step that had paid before (rule 15).
+         */
+        get: operations["get_refund_proposals_api_v1_canteen_refund_proposals_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/canteen/today": {
         parameters: {
             query?: never;
@@ -1695,6 +1755,8 @@ export interface components {
         BearerIn: {
             /** Bearer */
             bearer: number;
+            /** Epoch */
+            epoch?: number | null;
         };
         /**
          * BindingIn
@@ -1722,6 +1784,21 @@ export interface components {
             added: number;
             /** Changed */
             changed: number;
+        };
+        /** Body_post_people_file_api_v1_identity_people_files_post */
+        Body_post_people_file_api_v1_identity_people_files_post: {
+            /**
+             * File
+             * @description xlsx or csv with 工号, 姓名, 部门, perhaps 手机 and 身份证
+             */
+            file: string;
+            /** Home Site Id */
+            home_site_id: number;
+            /**
+             * Dry Run
+             * @default false
+             */
+            dry_run: boolean;
         };
         /** Body_post_subsidy_file_api_v1_payments_subsidy_files_post */
         Body_post_subsidy_file_api_v1_payments_subsidy_files_post: {
@@ -2195,7 +2272,7 @@ export interface components {
         };
         /**
          * CredentialOut
-         * @description A credential; `token` is shown once, when a static code is made. Sites that confirmed its revocation (rule 16).
+         * @description A credential; a static code's `token` is shown once. How many sites confirmed its revocation (rule 16).
          */
         CredentialOut: {
             /** Id */
@@ -2275,7 +2352,7 @@ export interface components {
              * Gateways
              * @default []
              */
-            gateways: components["schemas"]["cloud__domains__canteen__demo_routes__GatewayOut"][];
+            gateways: components["schemas"]["cloud__domains__canteen__demo_schemas__GatewayOut"][];
         };
         /**
          * DishIn
@@ -3137,6 +3214,20 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * PeopleFileOut
+         * @description Who joined from a sheet. A sheet with errors takes in nobody: mend it and send it again.
+         */
+        PeopleFileOut: {
+            /** Rows */
+            rows: number;
+            /** Joined */
+            joined: number;
+            /** Errors */
+            errors: components["schemas"]["RowError"][];
+            /** Dry Run */
+            dry_run: boolean;
+        };
+        /**
          * PeopleTotals
          * @description All people's money over a month.
          */
@@ -3807,6 +3898,20 @@ export interface components {
             still: components["schemas"]["StillOut"][];
         };
         /**
+         * RowError
+         * @description One cell of a sheet that does not hold.
+         */
+        RowError: {
+            /** Row */
+            row: number;
+            /** Field */
+            field: string;
+            /** Code */
+            code: string;
+            /** Detail */
+            detail: string;
+        };
+        /**
          * ScaleIn
          * @description A weigh lane's scale with the last day of its verification certificate.
          */
@@ -4408,7 +4513,7 @@ export interface components {
          * GatewayOut
          * @description A gateway of the simulated campus.
          */
-        cloud__domains__canteen__demo_routes__GatewayOut: {
+        cloud__domains__canteen__demo_schemas__GatewayOut: {
             /** Name */
             name: string;
             /** Site Id */
@@ -4829,6 +4934,41 @@ export interface operations {
             };
         };
     };
+    post_people_file_api_v1_identity_people_files_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "X-Organisation"?: number | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["Body_post_people_file_api_v1_identity_people_files_post"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeopleFileOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     get_person_api_v1_identity_people__person_id__get: {
         parameters: {
             query?: never;
@@ -4900,6 +5040,39 @@ export interface operations {
         };
     };
     post_leave_api_v1_identity_people__person_id__leave_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "X-Organisation"?: number | null;
+            };
+            path: {
+                person_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    post_erase_api_v1_identity_people__person_id__erase_post: {
         parameters: {
             query?: never;
             header?: {
@@ -6960,6 +7133,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RefundRequestOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    get_refund_proposals_api_v1_canteen_refund_proposals_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                "X-Organisation"?: number | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SettlementOut_"];
                 };
             };
             /** @description Validation Error */

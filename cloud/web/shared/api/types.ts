@@ -15,6 +15,7 @@ export type Person = Whole<Schemas["PersonOut"]>;
 export type PersonDetail = Whole<Schemas["PersonDetail"]>;
 export type Credential = Whole<Schemas["CredentialOut"]>;
 export type Group = Whole<Schemas["GroupOut"]>;
+export type Operator = Whole<Schemas["OperatorOut"]>;
 export type Site = Whole<Schemas["SiteOut"]>;
 
 export type Bucket = Whole<Schemas["BucketOut"]>;
@@ -62,4 +63,4 @@ export type AuditRecord = Whole<Schemas["RecordOut"]>;
 export type Verification = Whole<Schemas["VerificationOut"]>;
 
 export type DemoState = Whole<Schemas["DemoOut"]>;
-export type DemoGateway = Whole<Schemas["cloud__domains__canteen__demo_routes__GatewayOut"]>;
+export type DemoGateway = DemoState["gateways"][number];

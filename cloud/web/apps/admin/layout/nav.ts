@@ -1,5 +1,5 @@
 import {
-  ArrowLeftRight, CalendarCheck, ChartColumn, CircleHelp, Clock, CookingPot, Cpu, Disc3, FileCheck, Gift,
+  ArrowLeftRight, CalendarCheck, ChartColumn, CircleHelp, Clock, CookingPot, Cpu, Disc3, FileCheck, Gift, Network,
   Percent, ReceiptText, ScanLine, ShieldCheck, Tag, TriangleAlert, Unplug, Users, Wallet,
 } from "@lucide/vue";
 import type { Component } from "vue";
@@ -11,9 +11,11 @@ export interface Place {
   name: string;
   text: Text;
   icon: Component;
+  /** Who may see it; the server holds it in any case. */
+  right: string;
 }
 
-const place = (name: string, text: Text, icon: Component): Place => ({ name, text, icon });
+const place = (name: string, text: Text, icon: Component, right = "canteen.read"): Place => ({ name, text, icon, right });
 
 /** The pages in the order a manager's day asks for them. */
 export const NAV: { title: Text | null; places: Place[] }[] = [
@@ -23,17 +25,18 @@ export const NAV: { title: Text | null; places: Place[] }[] = [
     places: [
       place("settlements", "settlements", ReceiptText),
       place("closings", "closings", CalendarCheck),
-      place("statement", "statement", FileCheck),
+      place("statement", "statement", FileCheck, "payments.read"),
     ],
   },
   {
     title: "money",
     places: [
-      place("people", "people", Users),
-      place("buckets", "buckets", Wallet),
-      place("subsidies", "subsidies", Gift),
-      place("clearings", "clearings", ArrowLeftRight),
-      place("exceptions", "exceptions", CircleHelp),
+      place("people", "people", Users, "identity.read"),
+      place("organisation", "organisation", Network, "identity.read"),
+      place("buckets", "buckets", Wallet, "payments.read"),
+      place("subsidies", "subsidies", Gift, "payments.read"),
+      place("clearings", "clearings", ArrowLeftRight, "payments.read"),
+      place("exceptions", "exceptions", CircleHelp, "payments.read"),
     ],
   },
   {
@@ -44,14 +47,21 @@ export const NAV: { title: Text | null; places: Place[] }[] = [
       place("plates", "plates", Disc3),
       place("periods", "periods", Clock),
       place("lanes", "lanes", ScanLine),
-      place("rules", "rules", Percent),
+      place("rules", "rules", Percent, "payments.read"),
     ],
   },
   {
     title: "devicesGroup",
-    places: [place("gateways", "gateways", Cpu), place("quarantine", "quarantine", TriangleAlert)],
+    places: [place("gateways", "gateways", Cpu, "devices.read"), place("quarantine", "quarantine", TriangleAlert, "devices.read")],
   },
-  { title: "systemGroup", places: [place("audit", "audit", ShieldCheck), place("plug", "plug", Unplug)] },
+  { title: "systemGroup", places: [place("audit", "audit", ShieldCheck, "audit.read"), place("plug", "plug", Unplug)] },
 ];
 
 export const PLACES: Place[] = NAV.flatMap((group) => group.places);
+
+/** The pages that somebody with these rights may see. */
+export function navFor(rights: readonly string[]): typeof NAV {
+  return NAV.map((group) => ({ ...group, places: group.places.filter((each) => rights.includes(each.right)) })).filter(
+    (group) => group.places.length,
+  );
+}

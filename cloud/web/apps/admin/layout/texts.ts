@@ -13,6 +13,7 @@ export const t = words({
   settlements: ["结算记录", "Settlements"],
   closings: ["日结", "Day closings"],
   statement: ["月度对账", "Monthly statement"],
+  organisation: ["组织与操作员", "Organisation"],
   people: ["人员", "People"],
   buckets: ["餐补账户", "Accounts"],
   subsidies: ["补贴发放", "Subsidies"],

@@ -9,6 +9,7 @@ export const signIn: RouteRecordRaw = {
 /** People and one person; `tabs` are what other areas show of a person. */
 export function routes(tabs: RouteRecordRaw[]): RouteRecordRaw[] {
   return [
+    { path: "organisation", name: "organisation", component: () => import("./views/Organisation.vue") },
     { path: "people", name: "people", component: () => import("./views/People.vue") },
     {
       path: "people/:id(\\d+)",

@@ -1,11 +1,9 @@
 import { onScopeDispose, ref, type Ref } from "vue";
 import { get, post } from "@shared/api/client";
 import type { DemoState } from "@shared/api/types";
-import { problemText } from "@shared/api/problemTexts";
-import { troubleOf, useLoad, type Loaded } from "@shared/api/useLoad";
+import { useLoad, type Loaded } from "@shared/api/useLoad";
 import { useLive } from "@shared/live/events";
-import { saidNo } from "@shared/show/said";
-import { common } from "@shared/show/words";
+import { attempt } from "@shared/show/said";
 
 export type DemoAct = "cut" | "heal" | "kill" | "lose_answers" | "keep_answers" | "double" | "delay";
 
@@ -42,12 +40,7 @@ export function useDemo(): {
   async function act(act: DemoAct, gateways: string[]): Promise<void> {
     for (const gateway of gateways) {
       log.value = [{ at: new Date(), gateway, act }, ...log.value].slice(0, LOG_MOST);
-      try {
-        await post("/demo/actions", { action: act, gateway }, crypto.randomUUID());
-      } catch (error) {
-        const trouble = troubleOf(error);
-        saidNo(trouble.kind === "refused" ? problemText(trouble.problem) : common("offlineTitle"));
-      }
+      await attempt(() => post("/demo/actions", { action: act, gateway }, crypto.randomUUID()));
     }
     await demo.load();
   }
