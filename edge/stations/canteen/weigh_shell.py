@@ -9,19 +9,22 @@ from typing import Any, Final
 import msgspec
 
 from edge.core.log import logger
-from edge.drivers.base import AnyDriver, Link, WeightReading, WeightSensor
+from edge.drivers.base import AnyDriver, Link, TagReader, WeightReading, WeightSensor
 from edge.stations.canteen.checkout import Asked, Short
 from edge.stations.canteen.desk import Desk
 from edge.stations.canteen.identify import Payer
 from edge.stations.canteen.lanes import weigh
+from edge.stations.canteen.lanes.field import Field, FieldRules, Heard
 from edge.stations.canteen.lanes.till import Till
 from edge.stations.canteen.lanes.weigh import (
     Attach,
     Attached,
+    AttachTray,
     Picked,
     RulesChanged,
     ScaleRules,
     TakePick,
+    TrayHere,
     Unattributed,
     WeighLane,
     Weight,
@@ -61,6 +64,11 @@ class WeighShell(LaneShell):
         match effect:
             case Attach():
                 self.spawn(self._attach(effect.payer))
+            case AttachTray():
+                tray = self.desk.trays.of_uid(effect.uid)
+                if tray is not None:
+                    self.desk.trays.touch(tray.session, self.desk.now_ms())
+                    return Attached(self.desk.monotonic_ms(), tray)
             case TakePick():
                 self.spawn(self._pick(effect))
             case Unattributed():
@@ -68,11 +76,13 @@ class WeighShell(LaneShell):
                     self.desk.trays.unattributed, self.lane.id, self.lane.station, self.lane.dish, effect.weight_g
                 )
                 self.spawn(self.keep(unit, in_hand=True))
+        return None
 
     def pumps(self) -> list[Coroutine[Any, Any, None]]:
         """The scale, and the clock that settles trays left behind."""
         scales = [self._pump(driver) for driver in self.devices.values() if isinstance(driver, WeightSensor)]
-        return [*scales, self._sweep()]
+        readers = [self._pump_trays(driver) for driver in self.devices.values() if isinstance(driver, TagReader)]
+        return [*scales, *readers, self._sweep()]
 
     def lines(self) -> list[dict[str, Any]]:
         """What is on the tray."""
@@ -140,7 +150,7 @@ class WeighShell(LaneShell):
             if not any(self.desk.site.leases.balances(payer.person).values()):
                 online = self.desk.site.link.state.online
                 return Refusal(Reason.NOT_ENOUGH if online else Reason.NO_LEASE)
-        return await self.desk.site.writer.submit(partial(self.desk.trays.bind, self.lane.id, payer, ""))
+        return await self.desk.site.writer.submit(partial(self.desk.trays.bind, self.lane.id, payer, self.state.uid))
 
     async def _pick(self, effect: TakePick) -> None:
         now_ms = self.desk.now_ms()
@@ -165,6 +175,23 @@ class WeighShell(LaneShell):
                         weight_g = (item.weight_mg + 500) // 1000
                         overload = item.overload or item.underload
                         self.feed(Weight(self.desk.monotonic_ms(), weight_g, item.stable, overload))
+
+    async def _pump_trays(self, driver: TagReader) -> None:
+        """Chips of trays, where the station reads them: one tray at a time, agreed over several rounds."""
+        settings = self.desk.site.settings.station
+        field = Field(FieldRules(rounds=settings.stable_rounds, of=settings.of_rounds))
+        async with aclosing(driver.rounds()) as rounds:
+            async for item in rounds:
+                if isinstance(item, Link):
+                    self.link(driver, item, needed=False)
+                    field = field.forget()
+                    continue
+                field = field.hear(frozenset(Heard(tag.uid, tag.rssi) for tag in item.tags), whole=item.complete)
+                view = field.view()
+                if view.empty:
+                    self.feed(TrayHere(self.desk.monotonic_ms(), ""))
+                elif view.stable is not None and len(view.stable) == 1:
+                    self.feed(TrayHere(self.desk.monotonic_ms(), next(iter(view.stable))))
 
     async def _sweep(self) -> None:
         """Settle trays that nobody used for long (settle on leaving or time-out), and follow the certificate."""

@@ -34,7 +34,7 @@ LANE = LaneSettings("A1", "plate")
 async def at_work(folder: Path, **options: Any) -> AsyncIterator[tuple[Station, HandReader, HandCard]]:
     async with canteen_at(folder, lanes=[LANE], **options) as station:
         reader, card = HandReader("A1 reader"), HandCard("A1 card")
-        station.runners["A1"].make_devices = lambda: {"reader": reader, "card": card}  # type: ignore[dict-item]
+        station.runners["A1"].make_devices = lambda: {"reader": reader, "card": card}
         supervisor = Supervisor(station.services(), Random(1), first_wait_s=0.02)
         supervisor.start()
         try:

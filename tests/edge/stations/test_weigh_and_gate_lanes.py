@@ -24,15 +24,17 @@ from protocols.dynamic_qr.codec import make_code, step_of
 from protocols.journal.kinds import Kind
 from protocols.payments import facts
 from protocols.payments.credentials import person_code_key
-from protocols.payments.facts import Settlement, TurnstilePassed, Weighed, WeightUnattributed
+from protocols.payments.facts import Settlement, TrayBound, TurnstilePassed, Weighed, WeightUnattributed
 from protocols.payments.reference import LaneKind
 from protocols.payments.refusals import Reason, Refusal
 from tests.support.canteen import (
     CARDS,
     GATE_LANE,
+    TRAY,
     WEIGH_LANE,
     HandCard,
     HandDoor,
+    HandReader,
     HandScale,
     canteen_at,
     put,
@@ -54,6 +56,10 @@ async def running_shell(shell: LaneShell) -> AsyncIterator[LaneShell]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+def _stands(shell: WeighShell) -> bool:
+    return shell.state.uid == TRAY
 
 
 def weigh_shell(station: Station, lane: Lane = WEIGH_LANE, prefix: str = "w") -> tuple[WeighShell, HandScale, HandCard]:
@@ -132,6 +138,27 @@ async def test_one_tray_gathers_over_two_stations_and_is_settled_once(tmp_path: 
             await asyncio.sleep(0.1)
             assert spent_fen(station.desk, 1) == 1_600
             assert len(entries(station.desk, Kind.SETTLEMENT)) == 1
+
+
+@pytest.mark.capability("SET-03")
+async def test_a_trays_chip_binds_it_and_is_found_again_after_a_restart(tmp_path: Path) -> None:
+    for boot in range(2):
+        async with canteen_at(tmp_path) as station:
+            shell, scale, reader = weigh_shell(station, prefix=f"w{boot}")
+            trays = HandReader("trays")
+            shell.devices = {**shell.devices, "trays": trays}
+            async with running_shell(shell):
+                trays.lay(TRAY, times=5)
+                if not boot:
+                    await until(partial(_stands, shell))
+                    reader.tap(CARDS[1])
+                await phase(station, "B1", "bill")
+                scale.weigh(9_700)
+                await phase(station, "B1", "bill", 1_200 * (boot + 1))
+                trays.lay(times=2)
+                await phase(station, "B1", "idle")
+            (bound,) = entries(station.desk, Kind.TRAY_BOUND)
+            assert facts.decode(TrayBound, bound.payload).tray == TRAY
 
 
 @pytest.mark.capability("SET-03")

@@ -73,6 +73,21 @@ class RulesChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class TrayHere:
+    """The chip of the tray standing at this station; "" when none does."""
+
+    at_ms: int
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttachTray:
+    """Find the open tray with this chip, bound at another station; answered by Attached where there is one."""
+
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class Attach:
     """Find or open the tray of a payer; answered by Attached."""
 
@@ -98,7 +113,8 @@ class Unattributed:
 class WeighLane:
     """`base_g` is the dish's last settled weight, None when not known; `tray` is who stands there.
 
-    `binding` names a card being looked up; `lost_g` is what was taken last with nobody bound.
+    `uid` is the chip of the tray standing there, where trays have chips. `binding` names a card being looked up;
+    `lost_g` is what was taken last with nobody bound.
     """
 
     till: Till
@@ -107,6 +123,7 @@ class WeighLane:
     idle_timeout_ms: int = 30_000
     base_g: int | None = None
     tray: Tray | None = None
+    uid: str = ""
     until_ms: int = 0
     binding: str = ""
     binding_until_ms: int = 0
@@ -132,7 +149,7 @@ class WeighLane:
         return min((ms for ms in (self.till.until_ms, self.until_ms, self.binding_until_ms) if ms), default=0)
 
 
-Event = Tick | DeviceLink | Shown | Known | Answered | Acted | Weight | Attached | Picked | RulesChanged
+Event = Tick | DeviceLink | Shown | Known | Answered | Acted | Weight | TrayHere | Attached | Picked | RulesChanged
 Stepped = tuple[WeighLane, list[Effect]]
 
 
@@ -149,6 +166,8 @@ def step(state: WeighLane, event: Event) -> Stepped:
             return _known(state, event)
         case Attached():
             return _attached(state, event)
+        case TrayHere():
+            return _tray_here(state, event)
         case Answered():
             return _answered(state, event)
         case Acted():
@@ -251,6 +270,18 @@ def _settle(state: WeighLane, tray: Tray, payer: Payer, at_ms: int) -> Stepped:
     return _with_till(state, tills.pay(state.till, bill, payer, f"weigh {tray.session}", at_ms))
 
 
+def _tray_here(state: WeighLane, event: TrayHere) -> Stepped:
+    """A bound tray that is set down is known without a card; one that is taken away leaves, still open."""
+    if event.uid == state.uid:
+        return state, []
+    state = replace(state, uid=event.uid)
+    if state.till.busy or state.phase == "down":
+        return state, []
+    if state.tray is not None and state.tray.uid and state.tray.uid != event.uid:
+        state = replace(state, tray=None, ask="", until_ms=0)
+    return state, [AttachTray(event.uid)] if event.uid and state.tray is None else []
+
+
 def _attached(state: WeighLane, event: Attached) -> Stepped:
     if isinstance(event.outcome, Refusal):
         return _with_till(state, tills.refuse(state.till, event.outcome, event.at_ms))
@@ -294,6 +325,8 @@ def _tick(state: WeighLane, at_ms: int) -> WeighLane:
     state = replace(state, till=tills.tick(state.till, at_ms))
     if state.binding_until_ms and at_ms >= state.binding_until_ms:
         state = replace(state, binding="", binding_until_ms=0)
+    if state.tray is not None and state.uid and state.tray.uid == state.uid:
+        return replace(state, until_ms=at_ms + state.idle_timeout_ms)  # the tray itself still stands there
     if state.until_ms and at_ms >= state.until_ms and not state.till.busy:
         return replace(state, tray=None, until_ms=0, ask="", lost_g=0)
     return state

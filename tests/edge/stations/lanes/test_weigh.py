@@ -13,10 +13,12 @@ from edge.stations.canteen.lanes.till import Till
 from edge.stations.canteen.lanes.weigh import (
     Attach,
     Attached,
+    AttachTray,
     Picked,
     RulesChanged,
     ScaleRules,
     TakePick,
+    TrayHere,
     Unattributed,
     WeighLane,
     Weight,
@@ -49,8 +51,11 @@ class World:
             match effect:
                 case Attach():
                     person = effect.payer.person
-                    tray = self.trays.setdefault(person, Tray(f"s{person}", 2, effect.payer))
+                    tray = self.trays.setdefault(person, Tray(f"s{person}", 2, effect.payer, self.state.uid))
                     self.feed(Attached(self.at_ms, tray))
+                case AttachTray():
+                    for tray in [one for one in self.trays.values() if one.uid == effect.uid]:
+                        self.feed(Attached(self.at_ms, tray))
                 case TakePick():
                     self._pick(effect)
 
@@ -197,6 +202,23 @@ def test_who_walks_on_leaves_the_station_after_a_while_with_the_tray_open() -> N
     world.tap(ANN)
     assert world.state.tray is not None
     assert world.state.tray.total_fen == 1_200
+
+
+def test_a_tray_with_a_chip_is_known_at_the_next_station_without_a_card() -> None:
+    world = World()
+    world.feed(TrayHere(world.at_ms, "T1"))
+    assert world.state.phase == "idle"
+    world.tap(ANN)
+    world.weigh(9_700)
+    world.feed(Tick(world.at_ms + 60_000))
+    assert world.state.phase == "bill"
+    world.feed(TrayHere(world.at_ms, ""))
+    assert (world.state.phase, world.seen(Pay)) == ("idle", [])
+    world.weigh(9_500)
+    assert [lost.weight_g for lost in world.seen(Unattributed)] == [200]
+    world.feed(TrayHere(world.at_ms, "T1"))
+    world.weigh(9_400)
+    assert world.trays[1].net_g(DISH) == 400
 
 
 def test_a_scale_that_was_away_starts_from_a_new_base_line() -> None:
