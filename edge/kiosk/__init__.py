@@ -14,7 +14,11 @@ WebSocket, JSON texts. Server: first `{"full": STATE, "n": 1}`, then `{"change":
 top-level values; a reader that falls behind gets `full` again. Screen: `{"id": 7, "act": "refund", ...fields}`,
 answered by `{"answer": 7, "ok": true, ...}` or `{"answer": 7, "ok": false, "message": {"zh", "en"}}`.
 Acts of the diner's side: `seen` (field `entry`: the receipt is on the screen), `pin` (`digits`), `phone` (`phone`,
-`pin`), `cancel`, `again`. All others need the operator's side and a sign-in on that very connection.
+`pin`), `cancel`, `again`. All others need the operator's side and a sign-in on that very connection:
+`operators`, `sign_in` (`operator` or `card`, and `pin`), `sign_in_card` (the next card tapped), `sign_out`; `recent`,
+`refund` (`attempt`, `entry`, `reason`, `items`), `void_last`, `keep_last`, `reprint` (`entry`), `cash` (`attempt`,
+`amount_fen`, the next card tapped), `cash_void` (`entry`), `closing`, `close_day` (`counted_fen`), `wash`; at a stall `menu`,
+`amount` (`amount_fen`), `dishes` (`items` of `dish`, `quantity`), `cancel`; at a gate `open_gate`.
 
 STATE of the diner's side (keys are only ever added; money fen, instants ms of UTC):
     lane     "A1"                      kind  "plate" | "weigh" | "pos" | "gate"
@@ -32,5 +36,8 @@ STATE of the diner's side (keys are only ever added; money fen, instants ms of U
              a charge committed before a restart that no screen is known to have shown (rule 18)
     link     {"online": bool, "since_ms", "waiting"}
     clock_ms      when this state was made
+The operator's side has the same and: `operator` (name of who is signed in), `changes` (a number that rises with what
+`recent` and `closing` tell), `waiting_for_tap`, `printer` null | {"waiting", "trouble"}, `alerts` {device: reason},
+`hints` [{"word", "plate"}].
     sound    null | {"n", "name": "ready" | "paid" | "refused" | "ask"}   played once for each n
 """

@@ -7,6 +7,9 @@ from time import perf_counter
 import pytest
 from playwright.async_api import expect
 
+from edge.kiosk.server import Kiosk
+from edge.stations.canteen.texts import message
+from protocols.payments.refusals import TEXTS
 from tests.support.canteen import CARDS, FISH, PHONE, PIN, PORK, RICE, until
 from tests.support.kiosk_browser import LANDSCAPE, PORTRAIT, free_port, kiosk_at, scrolls
 
@@ -149,3 +152,27 @@ async def test_a_lane_that_does_not_exist_says_so(tmp_path: Path) -> None:
         page = await world.page("Z9", "diner")
         await expect(page.locator("h1")).to_have_text("没有这个结算台")
         await expect(page.locator("li")).to_contain_text("A1")
+
+
+@pytest.mark.parametrize("size", [PORTRAIT, LANDSCAPE], ids=["portrait", "landscape"])
+async def test_every_message_fits_its_zone_in_both_languages(tmp_path: Path, size: dict[str, int]) -> None:
+    async with kiosk_at(tmp_path) as world:
+        page = await world.page("A1", "diner", size=size)
+        await expect(page.locator(".now")).to_contain_text("请把餐盘")
+        balances = [{"zh": "十一月餐补", "en": "November meal subsidy", "amount_fen": 123_456, "unit": "fen"}] * 4
+        too_large = []
+        for language in ("zh", "en"):
+            for key in [*TEXTS, "idle.plate", "unknown_plate", "two_trays", "edge", "gate_stuck", "down", "balances"]:
+                told = message(key, amount_fen=123_456)
+                shown = {"phase": "refused", "message": {**told, "zh": told[language]}, "balances": balances}
+                world.station.kiosk.publish("A1", shown)
+                await expect(page.locator(".now .word")).to_contain_text(told[language])
+                if await page.evaluate("(e => e.scrollHeight > e.clientHeight + 1)(document.querySelector('.now'))"):
+                    too_large.append((language, key))
+        assert too_large == []
+        assert not await scrolls(page)
+
+
+async def test_a_kiosk_set_to_english_starts_in_english() -> None:
+    kiosk = Kiosk(host="127.0.0.1", port=0, health=dict, language="en")
+    assert 'lang="en"' in (kiosk._send_page("diner.html").text or "")
