@@ -17,8 +17,8 @@ Acts of the diner's side: `seen` (field `entry`: the receipt is on the screen), 
 `pin`), `cancel`, `again`. All others need the operator's side and a sign-in on that very connection:
 `operators`, `sign_in` (`operator` or `card`, and `pin`), `sign_in_card` (the next card tapped), `sign_out`; `recent`,
 `refund` (`attempt`, `entry`, `reason`, `items`), `void_last`, `keep_last`, `reprint` (`entry`), `cash` (`attempt`,
-`amount_fen`, the next card tapped), `cash_void` (`entry`), `closing`, `close_day` (`counted_fen`), `wash`; at a stall `menu`,
-`amount` (`amount_fen`), `dishes` (`items` of `dish`, `quantity`), `cancel`; at a gate `open_gate`.
+`amount_fen`, the next card tapped), `cash_void` (`entry`), `closing`, `close_day` (`counted_fen`), `wash`; at a stall
+`menu`, `amount` (`amount_fen`), `dishes` (`items` of `dish`, `quantity`), `cancel`; at a gate `open_gate`.
 
 STATE of the diner's side (keys are only ever added; money fen, instants ms of UTC):
     lane     "A1"                      kind  "plate" | "weigh" | "pos" | "gate"
