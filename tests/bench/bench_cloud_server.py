@@ -31,6 +31,7 @@ from tests.bench.bench_cloud_rig import Site
 from tests.cloud.sync.rig import Gateway, MemoryDirectory, at
 
 _START_S = 60
+_STOP_S = 20
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,15 @@ def serve(site: Site, folder: Path) -> Iterator[Line]:
     process = multiprocessing.get_context("spawn").Process(target=run_server, args=(plan,), daemon=True)
     process.start()
     try:
-        yield _open(gateway, plan)
+        line = _open(gateway, plan)
+        try:
+            yield line
+        finally:
+            line.connection.close()
     finally:
         process.terminate()
-        process.join(20)
+        process.join(_STOP_S)
+        process.kill()
 
 
 def run_server(plan: Plan) -> None:
