@@ -54,3 +54,14 @@ export const common = words({
   minutes: ["{m} 分钟", "{m} min"],
   seconds: ["{s} 秒", "{s} s"],
 });
+
+/** Texts of a sheet that is taken in. */
+export const sheetText = words({
+  chooseFile: ["选择文件", "Choose a file"],
+  dropFile: ["或把文件拖到这里", "or drop it here"],
+  checkFirst: ["先检查，全部正确才能提交", "Checked first; taken in only when every row holds"],
+  bad: ["{n} 处有错，没有写入任何一行", "{n} errors; nothing was taken in"],
+  row: ["行", "Row"],
+  column: ["列", "Column"],
+  error: ["错误", "Error"],
+});

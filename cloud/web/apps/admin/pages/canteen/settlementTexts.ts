@@ -2,6 +2,10 @@ import { lookUp, words, type Pair } from "@shared/i18n/locale";
 
 export const t = words({
   title: ["结算记录", "Settlements"],
+  everything: ["全部", "All"],
+  proposals: ["建议退款", "Refunds proposed"],
+  proposalsHint: ["同一个动态码在两处付过款：两笔都已入账，请核实后退一笔。", "One dynamic code paid twice: both are booked; look and refund one."],
+  noProposals: ["没有建议退款", "Nothing to refund"],
   search: ["单号、姓名或工号", "Receipt, name or number"],
   at: ["时间", "Time"],
   receipt: ["单号", "Receipt"],

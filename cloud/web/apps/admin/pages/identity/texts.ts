@@ -34,6 +34,13 @@ export const t = words({
   peopleHint: ["姓名、工号或手机号末四位", "Name, number or last four of the phone"],
   noPeople: ["还没有人员", "Nobody yet"],
   noPeopleHint: ["先新增一人，再发卡、充值。", "Add a person first, then give a card and top up."],
+  importPeople: ["导入名单", "Import a list"],
+  importHint: ["第一行写列名：工号、姓名、部门，可加手机、身份证。有错误的名单整份不导入，改好再传。", "First row: number, name, group, perhaps phone and identity number. A list with errors takes in nobody."],
+  importOk: ["{n} 行全部正确", "All {n} rows hold"],
+  importNow: ["导入 {n} 人", "Take in {n} people"],
+  importDone: ["已导入 {n} 人", "{n} people joined"],
+  erase: ["删除个人信息", "Erase"],
+  eraseSays: ["姓名、手机和身份证从云端与各站点抹去，不能恢复；账目保留编号，不含个人信息。", "Name, phone and identity number are erased here and at every site, for good; the books keep the number only."],
   add: ["新增人员", "Add a person"],
   number: ["工号", "Number"],
   name: ["姓名", "Name"],
@@ -96,4 +103,23 @@ export const KINDS: Record<string, Pair> = {
   static_code: ["静态码", "Static code"],
   dynamic_code: ["动态码", "Dynamic code"],
   phone_pin: ["手机号 + 密码", "Phone and PIN"],
+};
+
+export const FILE_COLUMNS: Record<string, Pair> = {
+  number: ["工号", "Number"],
+  name: ["姓名", "Name"],
+  group: ["部门", "Group"],
+  phone: ["手机", "Phone"],
+  identity_number: ["身份证", "Identity number"],
+};
+
+export const FILE_ERRORS: Record<string, Pair> = {
+  missing: ["没有填写", "Blank"],
+  twice: ["名单里出现了两次", "Twice in the list"],
+  taken: ["已被使用", "Taken already"],
+  exists: ["已有此人", "Is here already"],
+  unknown: ["没有这个部门", "No such group"],
+  group: ["没有这个部门", "No such group"],
+  phone: ["手机号格式不对", "No phone number"],
+  identity_number: ["身份证号格式不对", "No identity number"],
 };
