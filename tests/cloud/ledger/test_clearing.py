@@ -14,6 +14,7 @@ async def clear(cloud: Cloud, bucket: int) -> int:
         return await ledger.cut_off(tx, [bucket], now=cloud.clock.now(), business_day=20261130)
 
 
+@pytest.mark.capability("PLT-06", "SET-08")
 @pytest.mark.rule(8)
 async def test_rule_8_each_site_is_swept_when_its_stream_has_passed_the_marker(cloud: Cloud) -> None:
     near, far = await cloud.gateway(), await cloud.gateway()

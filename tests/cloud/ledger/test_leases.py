@@ -25,6 +25,7 @@ async def told(cloud: Cloud, gateway: Gateway) -> list[tuple[int, int, int, int]
     return [(m.n, m.kind, m.bucket, m.amount) for m in messages]
 
 
+@pytest.mark.capability("PLT-06", "SET-10")
 @pytest.mark.rule(1)
 async def test_rule_1_a_cause_is_posted_once_and_nothing_passes_below_zero(cloud: Cloud) -> None:
     person = await cloud.person(0)
@@ -177,6 +178,7 @@ async def test_rule_3_a_day_already_used_at_home_is_not_passed_on(cloud: Cloud) 
     assert (await told(cloud, home))[-1][1:] == (LeaseKind.STANDING, rule, 1)
 
 
+@pytest.mark.capability("SET-08")
 @pytest.mark.rule(2)
 async def test_rule_2_what_was_paid_from_the_worse_bucket_is_swapped_once_where_the_better_was_elsewhere(
     cloud: Cloud,

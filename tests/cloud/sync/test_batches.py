@@ -113,6 +113,7 @@ async def test_a_stream_nobody_opened_is_unknown(cloud: Cloud) -> None:
         await cloud.send(batch)
 
 
+@pytest.mark.lesson("snipe-it-6167")
 async def test_other_companies_see_nothing_of_a_batch(cloud: Cloud) -> None:
     from tests.support.cloud import make_organisation
 

@@ -84,6 +84,7 @@ def beat(gateway: Gateway, **how: object) -> Heartbeat:
     return msgspec.structs.replace(said, **how)
 
 
+@pytest.mark.capability("IOT-02")
 async def test_a_gateway_is_provisioned_opens_a_session_and_sends_its_facts(
     cloud: Cloud, http: httpx.AsyncClient
 ) -> None:

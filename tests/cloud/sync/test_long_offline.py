@@ -16,6 +16,7 @@ DAY_MS = 86_400_000
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.capability("SET-10")
 @pytest.mark.lesson("square-24h", "thingsboard-edge-8h")
 async def test_a_gateway_offline_for_30_days_with_100_000_settlements_loses_none(cloud: Cloud) -> None:
     gateway = await cloud.gateway()

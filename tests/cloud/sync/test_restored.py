@@ -33,6 +33,7 @@ def declare(gateway: Gateway, generation: int, *moves: Movement, part: int = 1, 
     gateway.write(Kind.DECLARATION, Declaration(generation, 7, part, parts, moves, ()))
 
 
+@pytest.mark.capability("PLT-12")
 @pytest.mark.rule(25)
 async def test_rule_25_no_lease_is_given_before_every_site_has_declared_or_is_lost(
     cloud: Cloud, module_address: PostgresAddress
