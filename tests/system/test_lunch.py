@@ -1,7 +1,6 @@
 """A lunch with the network cut, gateways killed, answers lost and batches doubled: the books agree to the fen."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from random import Random
 
@@ -25,11 +24,9 @@ from tests.support.campus import (
 
 pytestmark = [pytest.mark.serial, pytest.mark.timeout(900)]
 
-PEOPLE = int(os.environ.get("P", "2000"))
-KILLS = int(os.environ.get("K", "10"))
-SPEED = float(
-    os.environ.get("SP", "45")
-)  # a lunch of 105 minutes in 140 s, so that queues are long and every lane is busy
+PEOPLE = 2_000
+KILLS = 10
+SPEED = 45.0  # a lunch of 105 minutes in 140 s, so that queues are long and every lane is busy
 SEED = 20261120
 
 
