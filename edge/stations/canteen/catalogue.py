@@ -1,7 +1,7 @@
 """What lanes look up: people, credentials, dishes, prices, plates and the rules in force, all from the replica."""
 
 from datetime import tzinfo
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from protocols.canteen.reference import Canteen, Dish, Lane, Operator, Plate, PlateKind, Price, Scale
 from protocols.payments.periods import Calendar
@@ -9,7 +9,7 @@ from protocols.payments.plan import RuleBook
 from protocols.payments.reference import Bucket, BucketKind, Credential, CredentialKind, MealPeriod, Person
 
 _RULES: Final = ("buckets", "scenes", "price_rules", "limit_rules", "periods", "credential_ages", "canteens")
-_SECOND_MS: Final = 1000
+_NEVER_MS: Final = 2**62
 
 
 class Reference(Protocol):
@@ -24,19 +24,28 @@ class Reference(Protocol):
     def version(self, collection: str) -> int:
         """The version applied of a collection."""
 
+    def next_change_ms(self, collection: str, after_ms: int) -> int | None:
+        """When a record already here comes into force or ends next."""
+
     def age_s(self) -> int:
         """How long ago the replica was known to be whole and new."""
 
 
+class _InForce(NamedTuple):
+    from_ms: int
+    until_ms: int
+    versions: tuple[int, ...]
+    rules: RuleBook
+    calendars: dict[int, Calendar]
+
+
 class Catalogue:
-    """Typed look-ups. Rules are made ready once for each version and second, so that a price changes on the second."""
+    """Typed look-ups. Rules are made ready once, and anew when a version changes or a record comes into force."""
 
     def __init__(self, replica: Reference, *, zone: tzinfo) -> None:
         self.replica = replica
         self.zone = zone
-        self._rules: RuleBook | None = None
-        self._rules_of: tuple[int, ...] = ()
-        self._calendars: dict[int, Calendar] = {}
+        self._in_force = _InForce(0, 0, (), RuleBook(buckets=(), scenes=()), {})
         self._pins: dict[int, Credential] = {}
         self._pins_of = -1
 
@@ -48,28 +57,21 @@ class Catalogue:
     @property
     def rules_version(self) -> int:
         """One number that rises with any change of the rules."""
-        return max(self.replica.version(collection) for collection in _RULES)
+        return max(self._versions())
 
     def rules(self, at_ms: int) -> RuleBook:
         """The rules in force at an instant."""
-        version = self.replica.version
-        stamp = (at_ms // _SECOND_MS, *[version(collection) for collection in _RULES])
-        rules = self._rules
-        if rules is None or stamp != self._rules_of:
-            rules = self._rules = self._compile(at_ms)
-            self._rules_of = stamp
-            self._calendars = {}
-        return rules
+        return self._at(at_ms).rules
 
     def calendar(self, canteen: int, at_ms: int) -> Calendar:
         """Meal periods and business days of a canteen."""
-        rules = self.rules(at_ms)
-        calendar = self._calendars.get(canteen)
+        now = self._at(at_ms)
+        calendar = now.calendars.get(canteen)
         if calendar is None:
             found: Canteen | None = self.replica.get("canteens", str(canteen), at_ms)
             starts = found.day_starts_minute if found else 0
-            calendar = rules.calendar(canteen=canteen, zone=self.zone, day_starts_minute=starts)
-            self._calendars[canteen] = calendar
+            calendar = now.rules.calendar(canteen=canteen, zone=self.zone, day_starts_minute=starts)
+            now.calendars[canteen] = calendar
         return calendar
 
     def person(self, person: int, at_ms: int) -> Person | None:
@@ -150,6 +152,20 @@ class Catalogue:
             if bucket.kind == BucketKind.CASH and not bucket.counting
         ]
         return min(found, key=lambda bucket: bucket.id, default=None)
+
+    def _at(self, at_ms: int) -> "_InForce":
+        """One value is swapped whole, because lanes and the writer's thread both ask."""
+        now = self._in_force
+        if not now.from_ms <= at_ms < now.until_ms or self._versions() != now.versions:
+            versions = self._versions()
+            changes = [self.replica.next_change_ms(collection, at_ms) for collection in _RULES]
+            until_ms = min((ms for ms in changes if ms is not None), default=_NEVER_MS)
+            now = self._in_force = _InForce(at_ms, until_ms, versions, self._compile(at_ms), {})
+        return now
+
+    def _versions(self) -> tuple[int, ...]:
+        version = self.replica.version
+        return tuple([version(collection) for collection in _RULES])
 
     def _compile(self, at_ms: int) -> RuleBook:
         rows = self.replica.rows
