@@ -17,6 +17,7 @@ from firmware_sim.world.tally import Tally
 _MOST_QUEUED = 2_000
 _FULL_G, _REFILL_BELOW_G = 5_500, 1_200
 _PAY_BY_CODE = 0.3
+_PUSHES = 20
 _ENDED = ("paid", "refused")
 
 
@@ -136,10 +137,14 @@ class LaneDesk:
                 await reader.act({"clear": True})
 
     async def _through_the_gate(self, diner: Diner) -> bool:
-        ended = await self._present(diner)
-        if ended and self.screen.state["phase"] == "paid":
-            with contextlib.suppress(OSError, TimeoutError, WrongActError):
-                await self.devices["turnstile"].act({"pass": True})
+        """Tap and walk. Who paid before and did not get in is let in without another payment or sound."""
+        ended = await self._tap(diner, partial(_just_ended, dict(self.screen.state)), timeout_s=3)
+        if ended and self.screen.state["phase"] == "refused":
+            return True
+        for _ in range(_PUSHES):
+            if (await self.devices["turnstile"].act({"pass": True}))["passed"]:
+                return True
+            await asyncio.sleep(0.1)
         return ended
 
     async def _at_the_stall(self, diner: Diner) -> bool:
@@ -196,7 +201,7 @@ def _costs_more_than(before_fen: int, state: State) -> bool:
 
 
 def _open(state: State) -> bool:
-    return state.get("phase") in {"idle", "reading", "bill", *_ENDED}
+    return state.get("phase") in {"idle", "reading", "bill", "ask", *_ENDED}
 
 
 def _just_ended(before: State, state: State) -> bool:
