@@ -148,7 +148,13 @@ class Proxy:
         if self.weather.cut or self.broker is None:
             writer.transport.abort()
             return
-        async with self._connected(self.broker, writer) as (up_reader, up_writer):
+        with contextlib.suppress(OSError):
+            await self._relay_between(self.broker, reader, writer)
+
+    async def _relay_between(
+        self, broker: tuple[str, int], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        async with self._connected(broker, writer) as (up_reader, up_writer):
             await asyncio.wait(
                 [asyncio.create_task(_copy(reader, up_writer)), asyncio.create_task(_copy(up_reader, writer))],
                 return_when=asyncio.FIRST_COMPLETED,

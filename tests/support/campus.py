@@ -180,9 +180,7 @@ async def signed_in(campus: Campus) -> AsyncIterator[httpx.AsyncClient]:
     """The console's own API, as the first administrator."""
     headers = {CSRF_HEADER: CSRF_VALUE}
     async with httpx.AsyncClient(base_url=campus.console, headers=headers, trust_env=False, timeout=30) as client:
-        answer = await client.post(
-            "/api/v1/identity/session", json={"username": campus.user, "password": campus.password}
-        )
+        answer = await client.post("/api/v1/identity/session", json={"login": campus.user, "password": campus.password})
         assert answer.is_success, answer.text
         yield client
 

@@ -295,6 +295,7 @@ class Campus:
             f"port = {self._port('https')}\nconsole_port = {self._port('console')}\n"
             f"campus_url = {json.dumps(self.control.address)}\ncampus_token_file = {json.dumps(str(token))}\n"
         )
+        text += f"\n[broker]\nport = {self._port('broker')}\n"
         write(folder / "cloud.toml", text)
 
     def _port(self, name: str) -> int:
