@@ -8,7 +8,6 @@ export const t = words({
   since: ["{name} 自 {at} 起离线 {span}，{n} 笔待上传", "{name} offline since {at} ({span}), {n} waiting"],
   silent: ["{n} 条通道没有上线", "Lanes not up: {n}"],
   sinceUnknown: ["{name} 自 {at} 起离线 {span}，记录存在本地，恢复后补齐", "{name} offline since {at} ({span}); records are kept there and follow"],
-  asking: ["{n} 条通道等人处理", "Lanes asking for help: {n}"],
   faults: ["{n} 条通道故障", "Lanes at fault: {n}"],
   sales: ["营业额", "Sales"],
   settlements: ["结算笔数", "Settlements"],
