@@ -181,6 +181,7 @@ class SyncClient:
                 await step()
             except Unreachable as error:
                 link.set_online(online=False, trouble=str(error))
+                await self.uploader.show()
             except Rejected as error:
                 link.set_online(online=True, trouble=str(error))
                 link.set_word(error.code)

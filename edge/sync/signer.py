@@ -42,7 +42,7 @@ class Signer:
 
     def session_key(self) -> DeviceKey:
         """The newest key the cloud has heard of."""
-        return self.key_at(self._journal.applied_through)
+        return self.key_at(self._journal.applied_through + 1)
 
     def key_at(self, seq: int) -> DeviceKey:
         """The key that signs checkpoints whose last entry is `seq`."""
@@ -53,6 +53,11 @@ class Signer:
         if key is None:
             raise StoreError("a device key of this stream is missing from the key file")
         return key
+
+    def last_of_key(self, seq: int) -> int | None:
+        """The last entry that the key of entry `seq` signs, None where no rotation follows."""
+        row = self._reader.row("SELECT min(first_seq) - 1 FROM stream_keys WHERE first_seq > ?", (seq,))
+        return None if row is None or row[0] is None else int(row[0])
 
     async def sign(self, key: DeviceKey, message: bytes) -> bytes:
         """A signature by a key."""
@@ -86,19 +91,19 @@ class Signer:
                 await self.checkpoint(stood.seq, stood.head)
 
     async def rotate(self) -> int:
-        """Make a key, name it in an entry signed by the old one, and use it from that entry on; its id."""
+        """Make a key, name it in an entry signed by the old one, and use it after that entry; its id."""
         old = self.key_at(self._journal.head_seq)
         new = self._secrets.make_next(old.key_id + 1)
         signature = await self.sign(old, new.public)
         entry = KeyRotated(new.key_id, new.public, signature)
         seq = await self._writer.submit(partial(self._append_rotation, entry), in_hand=True)
-        _log.info("key %d signs from entry %d on", new.key_id, seq)
+        _log.info("key %d signs after entry %d", new.key_id, seq)
         return new.key_id
 
     def _append_rotation(self, entry: KeyRotated, tx: Transaction) -> int:
-        """The entry itself is still covered by a checkpoint of the old key or of the new: the new one from here on."""
+        """The entry itself is the last that the old key vouches for: the cloud learns the new key from it."""
         appended = self._journal.append(tx, Kind.KEY_ROTATED, entry)
-        tx.execute("INSERT OR REPLACE INTO stream_keys VALUES (?, ?)", (entry.key_id, appended.seq))
+        tx.execute("INSERT OR REPLACE INTO stream_keys VALUES (?, ?)", (entry.key_id, appended.seq + 1))
         return appended.seq
 
 

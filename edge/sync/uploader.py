@@ -100,10 +100,12 @@ class Uploader:
 
     async def _next(self, after: int) -> Batch | None:
         settings = self._settings
+        border = self._signer.last_of_key(after + 1)  # a batch is vouched for by one key
+        most = settings.batch_entries if border is None else min(settings.batch_entries, border - after)
         previous, bodies = await asyncio.to_thread(
             self._journal.read,
             after,
-            max_entries=settings.batch_entries,
+            max_entries=most,
             max_bytes=settings.batch_bytes,
             reader=self._reader,
         )

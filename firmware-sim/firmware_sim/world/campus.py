@@ -270,10 +270,12 @@ class Campus:
                 shown = json.dumps(desk.screen.state, ensure_ascii=False)[:500]
                 raise StartFailed(f"lane {desk.code} does not open; its screen: {shown}\n{site.gateway.log_tail()}")
         before, now = -1, 0
-        async with asyncio.timeout(_START_TIMEOUT_S):
-            while not now or now != before:
-                await asyncio.sleep(1.0)
-                before, now = now, int((await site.health(self.session)).get("lease_n", 0))
+        for _ in range(_START_TIMEOUT_S):
+            await asyncio.sleep(1.0)
+            before, now = now, int((await site.health(self.session)).get("lease_n", 0))
+            if now and now == before:
+                return
+        raise StartFailed(f"no rights reached {site.facts.name}; its log ends:\n{site.gateway.log_tail()}")
 
     async def _come_and_go(self) -> None:
         loop = asyncio.get_running_loop()
