@@ -82,7 +82,7 @@ async def test_rule_25_a_restored_cloud_gets_everything_again_and_leases_only_wh
         await campus.act("heal", "")
         await _all_sent(campus)
         await eventually(
-            lambda: _granted_more(books, person, before), timeout_s=60, what="no lease after all sites had declared"
+            lambda: _granted_more(books, person, before), timeout_s=150, what="no lease after all sites had declared"
         )
         booked = await booked_settlements(books)
         assert await books.fetchval("SELECT count(*) FROM ledger_balances WHERE balance < 0") == 0

@@ -38,12 +38,10 @@ async def release_in_doubt(core: Core) -> int:
     return released
 
 
-_WITHOUT_LEASE: Final = """
+_TOO_LITTLE_LEASED: Final = """
 SELECT h.person FROM lease_homes h
 JOIN ledger_balances b ON b.owner_kind = 1 AND b.owner = h.person AND b.site = 0
 WHERE EXISTS (SELECT 1 FROM lease_sites s WHERE s.site = h.site AND s.state = 'open')
-  AND NOT EXISTS (SELECT 1 FROM ledger_balances l JOIN lease_sites s USING (site, epoch)
-                  WHERE l.owner_kind = 1 AND l.owner = h.person AND l.balance > 0 AND s.state = 'open')
   AND NOT EXISTS (SELECT 1 FROM payments_leavers p WHERE p.person_id = h.person)
   AND NOT EXISTS (SELECT 1 FROM lease_cutoffs c WHERE c.bucket = b.bucket)
 GROUP BY h.person, h.meal_fen HAVING sum(b.balance) > h.meal_fen ORDER BY h.person LIMIT $1
@@ -51,11 +49,11 @@ GROUP BY h.person, h.meal_fen HAVING sum(b.balance) > h.meal_fen ORDER BY h.pers
 
 
 async def lease_again(core: Core) -> int:
-    """Lease to homes whose people have money but no lease: those a restored cloud had to put off (rule 25)."""
+    """Lease to homes what stayed with the cloud beyond a meal: what a restored cloud had to put off (rule 25)."""
     found = 0
     for organisation in await organisations(core):
         async with core.database.transaction(organisation) as tx:
-            persons = [row["person"] for row in await tx.fetch(_WITHOUT_LEASE, core.settings.leases.batch)]
+            persons = [row["person"] for row in await tx.fetch(_TOO_LITTLE_LEASED, core.settings.leases.batch)]
             if persons:
                 day = await business_day(core, tx, persons[0])
                 await size_leases(core, tx, persons, day=day, now=core.clock.now())
@@ -66,15 +64,15 @@ async def lease_again(core: Core) -> int:
 def register(core: Core) -> None:
     """Run them by time."""
 
-    async def every_minute(timestamp: int) -> None:  # noqa: ARG001 - by name
+    async def leavers_each_minute(timestamp: int) -> None:  # noqa: ARG001 - by name
         await pay_leavers(core)
 
-    async def every_five_minutes(timestamp: int) -> None:  # noqa: ARG001 - by name
+    async def leases_each_minute(timestamp: int) -> None:  # noqa: ARG001 - by name
         await lease_again(core)
 
     async def every_night(timestamp: int) -> None:  # noqa: ARG001 - by name
         await release_in_doubt(core)
 
-    core.jobs.periodic("payments.pay_leavers", "* * * * *", every_minute)
-    core.jobs.periodic("payments.lease_again", "*/5 * * * *", every_five_minutes)
+    core.jobs.periodic("payments.pay_leavers", "* * * * *", leavers_each_minute)
+    core.jobs.periodic("payments.lease_again", "* * * * *", leases_each_minute)
     core.jobs.periodic("payments.release_in_doubt", "10 17 * * *", every_night)
