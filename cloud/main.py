@@ -126,7 +126,7 @@ def create_app(core: Core, parts: Sequence[Part] = PARTS) -> FastAPI:
         untimed=(event_routes.PATH,),
     )
     for router in routers(parts):
-        app.include_router(router)
+        app.include_router(router, responses=problems.RESPONSES)
     app.include_router(edge_router(lambda _: edge_api))
     if _CONSOLE.is_dir():
         app.mount("/", Console(_CONSOLE))

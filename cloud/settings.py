@@ -49,7 +49,6 @@ class Security:
     lockout_failures: int = setting(5, "wrong passwords before a user is locked", low=2, high=100)
     lockout_s: int = setting(900, "how long a lock lasts", unit="s", low=10, high=_DAY_S)
     scrypt_cost: int = setting(14, "password hashing cost as a power of two", low=10, high=20)
-    approval_s: int = setting(_DAY_S, "a wish for a second person ends after", unit="s", low=300, high=30 * _DAY_S)
     master_key_file: str = setting("", "key that wraps the data keys; empty: keys/master.key in the state directory")
 
 

@@ -11,10 +11,12 @@ from fastapi.responses import StreamingResponse
 from cloud.core.auth import current_user
 from cloud.core.context import CoreDependency
 from cloud.core.events import Event, Stream, StreamClosed
+from cloud.core.rights import AUDIT_READ
 from cloud.core.sessions import User
 
 router = APIRouter(prefix="/api/v1/events", tags=["events"])
 PATH: Final = "/api/v1/events"
+_AUDIT: Final = ("audit.",)  # what changed from what to what is for those who may read the trail
 _HEARTBEAT_S: Final = 15.0
 _STREAM_MOST_S: Final = 3600.0
 
@@ -33,28 +35,32 @@ async def get_events(
         organisations = frozenset(await tx.fetchval("SELECT app_organisations()"))
     prefixes = tuple(part for part in topics.split(",") if part) or ("",)
     return StreamingResponse(
-        _lines(core, organisations, prefixes), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        _lines(core, organisations, prefixes, withheld=() if user.may(AUDIT_READ) else _AUDIT),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store"},
     )
 
 
 async def _lines(
-    core: CoreDependency, organisations: frozenset[int], prefixes: tuple[str, ...]
+    core: CoreDependency, organisations: frozenset[int], prefixes: tuple[str, ...], *, withheld: tuple[str, ...]
 ) -> AsyncIterator[bytes]:
     async with core.events.stream(organisations, prefixes) as stream:
         yield b"event: hello\ndata: {}\n\n"
         ends = asyncio.get_running_loop().time() + _STREAM_MOST_S
         while asyncio.get_running_loop().time() < ends:
             try:
-                yield await _next_line(stream)
+                yield await _next_line(stream, withheld)
             except StreamClosed:
                 return
 
 
-async def _next_line(stream: Stream) -> bytes:
+async def _next_line(stream: Stream, withheld: tuple[str, ...]) -> bytes:
     try:
         event = await stream.next(_HEARTBEAT_S)
     except TimeoutError:
         return b": alive\n\n"
+    if event is not None and event.topic.startswith(withheld):
+        return b": withheld\n\n"
     return b"event: reset\ndata: {}\n\n" if event is None else _line(event)
 
 

@@ -18,6 +18,33 @@ from cloud.core.errors import CloudError, Conflict, FieldError, Invalid, Malform
 
 MEDIA_TYPE: Final = "application/problem+json"
 _FIELDS_MOST: Final = 50
+_TEXT: Final = {"type": "string"}
+_PROBLEM_SCHEMA: Final[dict[str, Any]] = {
+    "title": "Problem",
+    "type": "object",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": _TEXT,
+        "title": _TEXT,
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "stable; what a program decides by"},
+        "detail": _TEXT,
+        "field": {"type": "string", "description": "the first field that does not hold"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "code", "detail"],
+                "properties": {"field": _TEXT, "code": _TEXT, "detail": _TEXT},
+            },
+        },
+    },
+}
+# What every operation may answer besides its own success, for the API's document.
+RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": _PROBLEM_SCHEMA}}}
+    for status in (400, 401, 403, 404, 409, 413, 422, 429, 503)
+}
 _log = logging.getLogger(__name__)
 _BY_STATUS: Final = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
 

@@ -9,7 +9,6 @@ PLACES_MANAGE: Final = "places.manage"
 AUDIT_READ: Final = "audit.read"
 PAYMENTS_READ: Final = "payments.read"
 PAYMENTS_MANAGE: Final = "payments.manage"
-PAYMENTS_APPROVE: Final = "payments.approve"
 CANTEEN_READ: Final = "canteen.read"
 CANTEEN_MANAGE: Final = "canteen.manage"
 DEVICES_READ: Final = "devices.read"
@@ -25,7 +24,6 @@ MEANINGS: Final[dict[str, str]] = {
     AUDIT_READ: "read the audit trail",
     PAYMENTS_READ: "see accounts, flows and statements",
     PAYMENTS_MANAGE: "top up, grant, refund, clear",
-    PAYMENTS_APPROVE: "agree as the second person to an act on money",
     CANTEEN_READ: "see settlements and the day",
     CANTEEN_MANAGE: "change dishes, plates, prices, lanes and meal periods",
     DEVICES_READ: "see gateways and their state",

@@ -23,7 +23,7 @@ def find_lines(text: str) -> dict[Path, int]:
         if inside.skips(line):
             continue
         if match := _ARRAY_TABLE.match(line):
-            name = _split(match["name"])
+            name = _under_array(_split(match["name"]), counts)
             counts[name] = counts.get(name, -1) + 1
             table = (*name, counts[name])
             found.setdefault(name, number)

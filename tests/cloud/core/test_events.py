@@ -7,6 +7,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
+from cloud.core import event_routes
 from cloud.core.clock import ManualClock
 from cloud.core.context import Core
 from cloud.core.database import Database, Transaction
@@ -160,6 +161,21 @@ async def test_a_live_page_hears_its_own_organisations_topics_only(
             assert (heard.topic, heard.payload) == ("canteen.settled", {"n": 3})
             with pytest.raises(TimeoutError):
                 await stream.next(0.2)
+    finally:
+        await events.stop()
+
+
+async def test_a_page_without_the_right_to_the_audit_trail_hears_no_audit_record(
+    events: Events, database: Database, organisation_id: int
+) -> None:
+    await events.start()
+    try:
+        async with events.stream(frozenset({organisation_id})) as stream:
+            await asyncio.sleep(0.1)
+            await _emit(database, organisation_id, "audit.recorded", n=1)
+            assert b"audit" not in await event_routes._next_line(stream, event_routes._AUDIT)
+            await _emit(database, organisation_id, "audit.recorded", n=2)
+            assert b'"audit.recorded"' in await event_routes._next_line(stream, ())
     finally:
         await events.stop()
 

@@ -91,7 +91,7 @@ async def test_row_security_cannot_be_switched_off(database: Database, organisat
 async def test_the_systems_right_is_narrow(database: Database) -> None:
     async with database.system_transaction() as tx:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await tx.fetch("SELECT * FROM core_approvals")
+            await tx.fetch("SELECT * FROM ledger_balances")
 
 
 async def test_every_table_of_an_organisation_forces_row_security(module_address: PostgresAddress) -> None:

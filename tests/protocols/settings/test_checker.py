@@ -110,6 +110,14 @@ def test_keys_inside_long_strings_and_lists_are_not_taken_for_settings() -> None
     assert find_lines(text) == {("a",): 1, ("c",): 4, ("e",): 7}
 
 
+def test_a_list_of_tables_inside_a_list_of_tables_is_found_under_the_last_of_them() -> None:
+    text = "[[lane]]\ncode = 'A1'\n[[lane.device]]\nurl = 'x'\n[[lane]]\n[[lane.device]]\n[[lane.device]]\nurl = 'y'\n"
+    found = find_lines(text)
+    assert found["lane", 0, "device", 0, "url"] == 4
+    assert found["lane", 1, "device", 1] == 7
+    assert found["lane", 1, "device", 1, "url"] == 8
+
+
 def test_a_drivers_own_table_is_checked_with_the_files_lines() -> None:
     text = "[free]\nport = 'x'\nbaud = 1\n"
     found = load_table({"port": "x", "baud": 1}, Scale, lines=find_lines(text), at=("free",))
