@@ -1,4 +1,4 @@
-"""`python -m cloud serve|check|seed|migrate|backup|verify|restore|rotate-keys [--config cloud.toml]`."""
+"""`python -m cloud serve|check|seed|migrate|backup|verify|restore|rotate-keys|books [--config cloud.toml]`."""
 
 import argparse
 import asyncio
@@ -18,7 +18,7 @@ from cloud.core.backup import Backups
 from cloud.core.backup_keeper import keep_backups
 from cloud.core.clock import SystemClock
 from cloud.core.context import Core
-from cloud.core.errors import CloudError
+from cloud.core.errors import CloudError, Conflict
 from cloud.core.migrate import migrate
 from cloud.core.postgres import PostgresAddress
 from cloud.core.restore import restore
@@ -28,6 +28,8 @@ from cloud.core.startup import open_backups, open_core, open_postgres
 from cloud.core.users import ensure_first_administrator
 from cloud.main import BACKUP_FACTS, create_app, register, table_modules
 from cloud.settings import Settings, contradictions
+from cloud.sync.audit import check_books, check_chain
+from cloud.sync.service import stream_statuses
 from protocols.settings.checker import load
 from protocols.settings.lines import find_lines
 
@@ -115,6 +117,25 @@ async def _restore(settings: Settings, arguments: argparse.Namespace) -> None:
         _tell("restored", **asdict(done))
 
 
+async def _books(settings: Settings, _arguments: argparse.Namespace) -> None:
+    """Reckon every balance and every chain anew; raises Conflict where something differs."""
+    findings = 0
+    async with open_core(settings, table_modules=table_modules(), with_broker=False) as core:
+        async with core.database.system_transaction() as tx:
+            organisations = [row["id"] for row in await tx.fetch("SELECT id FROM core_organisations ORDER BY id")]
+        for organisation in organisations:
+            async with core.database.transaction(organisation) as tx:
+                found = await check_books(tx)
+                for stream in await stream_statuses(tx):
+                    found += await check_chain(tx, device=stream.device, epoch=stream.epoch)
+            findings += len(found)
+            for finding in found:
+                _tell("finding", organisation=organisation, **finding._asdict())
+    if findings:
+        raise Conflict(f"the books do not agree in {findings} places")
+    _tell("books_agree", organisations=len(organisations))
+
+
 async def _rotate_keys(settings: Settings, arguments: argparse.Namespace) -> None:
     async with open_core(settings, table_modules=table_modules(), with_broker=False) as core:
         if arguments.master:
@@ -131,6 +152,7 @@ _COMMANDS = {
     "verify": _verify,
     "restore": _restore,
     "rotate-keys": _rotate_keys,
+    "books": _books,
 }
 
 
@@ -182,6 +204,7 @@ _HELP = {
     "backup": "make a backup now",
     "verify": "prove a backup by restoring it beside the database",
     "restore": "put a backup in the place of the database; the core must be stopped",
+    "books": "reckon every balance and every chain anew and say where they differ",
     "rotate-keys": "give every organisation a new data key",
 }
 

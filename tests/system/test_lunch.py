@@ -13,6 +13,7 @@ from tests.support.campus import (
     GatewayDisk,
     booked_settlements,
     campus_folder,
+    cloud_command,
     eventually,
     have_lunch,
     nothing_waits,
@@ -77,6 +78,7 @@ async def test_after_a_lunch_without_network_and_ten_kills_the_ledger_is_what_pe
 async def _show_that_books_agree(campus: Campus, books: asyncpg.Connection, served: int) -> None:
     for site in campus.sites:
         await site.gateway.stop()
+    await cloud_command(campus, "books")
     booked = await booked_settlements(books)
     told: dict[str, int] = {}
     last_charges: dict[str, int] = {}

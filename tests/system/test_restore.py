@@ -84,6 +84,7 @@ async def test_rule_25_a_restored_cloud_gets_everything_again_and_leases_only_wh
         await eventually(
             lambda: _granted_more(books, person, before), timeout_s=150, what="no lease after all sites had declared"
         )
+        await cloud_command(campus, "books")
         booked = await booked_settlements(books)
         assert await books.fetchval("SELECT count(*) FROM ledger_balances WHERE balance < 0") == 0
     committed: dict[str, int] = {}

@@ -40,7 +40,7 @@ async def add(core: Core, tx: Transaction, kind: Kind, values: dict[str, Any], *
     _check(kind, values)
     made = await kind.table.create(**values)
     await _send(tx, kind, made.pk)
-    if kind is BUCKETS and made.counting:
+    if kind is BUCKETS and values.get("counting"):
         await ledger.set_counting(tx, [made.pk])
     if kind is LIMIT_RULES:
         await give_standing_rights(core, tx, [made.pk])
