@@ -18,6 +18,7 @@ _MOST_QUEUED = 2_000
 _FULL_G, _REFILL_BELOW_G = 5_500, 1_200
 _PAY_BY_CODE = 0.3
 _PUSHES = 20
+_SETTLES_S = 0.6
 _ENDED = ("paid", "refused")
 
 
@@ -168,9 +169,12 @@ class LaneDesk:
             before_fen = int(self.screen.state.get("total_fen", 0))
             await scale.act({"load_g": self.load_g})
             await self.screen.until(partial(_costs_more_than, before_fen), timeout_s=6)
+        ended = await self._present(diner)
         if self.load_g < _REFILL_BELOW_G:
             self.load_g = _FULL_G
-        return await self._present(diner)
+            await scale.act({"load_g": self.load_g})
+            await asyncio.sleep(_SETTLES_S)  # a pan is refilled between two diners
+        return ended
 
     async def _present(self, diner: Diner) -> bool:
         return await self._tap(diner, partial(_just_ended, dict(self.screen.state)))
