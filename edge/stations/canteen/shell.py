@@ -1,6 +1,7 @@
 """The thin shell around a lane's machine: devices, time and screens in; payments, sounds and the live state out."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing
@@ -52,7 +53,7 @@ class LaneState(Protocol):
         """When to send a Tick; 0 never."""
 
 
-class LaneShell:
+class LaneShell(ABC):
     """One lane. Subclasses name their machine, their devices' events, their own effects and what is on the bill."""
 
     state: Any
@@ -76,29 +77,29 @@ class LaneShell:
 
     # What a kind of lane brings
 
+    @abstractmethod
     def step(self, state: Any, event: Any) -> tuple[Any, list[Any]]:
         """The machine."""
-        raise NotImplementedError
 
+    @abstractmethod
     def perform(self, effect: Any) -> Any:
         """Carry out an effect of this kind of lane; an event to feed at once, or None."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pumps(self) -> list[Coroutine[Any, Any, None]]:
         """What reads this kind of lane's own devices."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lines(self) -> list[dict[str, Any]]:
         """What is on the bill, for the screen."""
-        raise NotImplementedError
 
+    @abstractmethod
     def total_fen(self) -> int:
         """Of what is to be paid."""
-        raise NotImplementedError
 
+    @abstractmethod
     def message_key(self) -> str:
         """The key of what the screen says when no payment is under way."""
-        raise NotImplementedError
 
     # The life of a lane
 
