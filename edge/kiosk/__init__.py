@@ -14,7 +14,8 @@ WebSocket, JSON texts. Server: first `{"full": STATE, "n": 1}`, then `{"change":
 top-level values; a reader that falls behind gets `full` again. Screen: `{"id": 7, "act": "refund", ...fields}`,
 answered by `{"answer": 7, "ok": true, ...}` or `{"answer": 7, "ok": false, "message": {"zh", "en"}}`.
 Acts of the diner's side: `seen` (field `entry`: the receipt is on the screen), `pin` (`digits`), `phone` (`phone`,
-`pin`), `cancel`, `again`. All others need the operator's side and a sign-in on that very connection:
+`pin`), `cancel`, `again`, `waiting` (`people`: what a people counter sees).
+All others need the operator's side and a sign-in on that very connection:
 `operators`, `sign_in` (`operator` or `card`, and `pin`), `sign_in_card` (the next card tapped), `sign_out`; `recent`,
 `refund` (`attempt`, `entry`, `reason`, `items`), `void_last`, `keep_last`, `reprint` (`entry`), `cash` (`attempt`,
 `amount_fen`, the next card tapped), `cash_void` (`entry`), `closing`, `close_day` (`counted_fen`), `wash`; at a stall

@@ -96,7 +96,7 @@ class Heartbeat(msgspec.Struct, array_like=True, frozen=True):
     replicas: dict[str, int]
     offset_ms: int
     uncertainty_ms: int
-    lanes: tuple[tuple[int, str, int], ...]  # lane id, state word, people waiting
+    lanes: tuple[tuple[int, str, int], ...]  # lane id, state word, people waiting (-1 unknown)
     disk_free_mb: int
     revoked_through: int = 0  # replica version up to which revocations and erasures are in force here (rule 16)
 

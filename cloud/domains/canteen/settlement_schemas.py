@@ -129,7 +129,7 @@ class LaneTodayOut(BaseModel):
     canteen_id: int
     kind: int
     state: str
-    queue: int
+    queue: int | None
     sales_fen: int
     settlements: int
     last_at: datetime | None

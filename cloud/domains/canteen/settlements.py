@@ -124,7 +124,7 @@ async def today(core: Core, user: User, day: int | None) -> TodayOut:
         day=day,
         **dict(totals),
         per_minute=[MinuteOut(**dict(row)) for row in minutes],
-        lanes=[_lane(row, live.get(row["id"], ("offline", 0))) for row in lanes],
+        lanes=[_lane(row, live.get(row["id"], ("offline", -1))) for row in lanes],
         gateways_offline=[
             OfflineGateway(id=each.id, name=each.name, offline_since_at=each.seen_at, waiting=each.waiting)
             for each in standing
@@ -278,7 +278,7 @@ def _asked_refund(row: Record) -> RefundOut:
 
 
 def _lane(row: Record, live: tuple[str, int]) -> LaneTodayOut:
-    return LaneTodayOut(**dict(row), state=live[0], queue=live[1])
+    return LaneTodayOut(**dict(row), state=live[0], queue=live[1] if live[1] >= 0 else None)
 
 
 def _closing(row: Record) -> ClosingOut:

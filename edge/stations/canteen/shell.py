@@ -29,6 +29,7 @@ from protocols.payments.refusals import Reason, Refusal
 KINDS: Final = {1: "plate", 2: "weigh", 3: "pos", 4: "gate"}
 _BALANCES_MS: Final = 6_000
 _MOST_TASKS: Final = 32
+_MOST_WAITING: Final = 500
 
 _log = logger("canteen.lane")
 
@@ -68,6 +69,7 @@ class LaneShell(ABC):
         self.printing = next((PrintQueue(one) for one in devices.values() if isinstance(one, Printer)), None)
         self.changes = 0
         self.operator_name = ""
+        self.waiting = -1  # people in the queue; unknown until a counter tells
         self.sound: dict[str, Any] | None = None
         self.balances_of: tuple[int, int] | None = None
         self._published: dict[str, Any] = {}
@@ -152,6 +154,9 @@ class LaneShell(ABC):
         match act.name:
             case "seen":
                 self._seen(str(act.fields.get("entry", "")))
+            case "waiting":
+                people = act.fields.get("people")
+                self.waiting = min(people, _MOST_WAITING) if isinstance(people, int) and people >= 0 else -1
             case "phone":
                 phone, pin = str(act.fields.get("phone", ""))[:20], str(act.fields.get("pin", ""))[:12]
                 self.feed(lane_events.Shown(at_ms, Presented("phone", phone, pin)))

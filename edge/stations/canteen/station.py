@@ -96,7 +96,7 @@ class Station:
     def lane_states(self) -> tuple[tuple[int, str, int], ...]:
         """Lane id, state word and people waiting, for the heartbeat."""
         shells = [runner.shell for runner in self.runners.values() if runner.shell is not None]
-        return tuple((shell.lane.id, str(shell.state.phase), 0) for shell in shells)
+        return tuple((shell.lane.id, str(shell.state.phase), shell.waiting) for shell in shells)
 
     async def _tidy(self) -> None:
         """Now and then drop what is not needed any more, riding along with a lane's commit."""

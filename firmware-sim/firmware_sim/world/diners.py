@@ -81,8 +81,14 @@ class LaneDesk:
         """Serve whoever comes, one after the other, until cancelled."""
         while True:
             diner = await self.queue.get()
+            await self._count()
             await self.serve(diner)
             self.queue.task_done()
+
+    async def _count(self) -> None:
+        """What a people counter over the lane sees."""
+        with contextlib.suppress(OSError, TimeoutError, RuntimeError):
+            await self.screen.act("waiting", people=self.queue.qsize())
 
     async def serve(self, diner: Diner, *, tries: int = 15) -> bool:
         """Let one diner pay; True when the screen said so. After a restart of the gateway the diner looks first."""

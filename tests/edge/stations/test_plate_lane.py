@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from edge.kiosk.server import Act
 from edge.stations.canteen.plate_shell import PlateShell
 from protocols.journal.kinds import Kind
 from protocols.payments import facts
@@ -86,6 +87,15 @@ async def test_a_tray_is_read_priced_and_paid_with_one_tap(tmp_path: Path) -> No
         assert spent_fen(lane.shell.desk, 1) == 1_300
         (entry,) = lane.entries(Kind.SETTLEMENT)
         assert facts.decode(Settlement, entry.payload).attempt == paid["receipt"]["attempt"]
+
+
+async def test_the_queue_is_unknown_until_a_people_counter_tells_it(tmp_path: Path) -> None:
+    async with lane_at(tmp_path) as lane:
+        shell = lane.shell
+        assert shell.waiting == -1
+        for said, known in ((7, 7), (100_000, 500), ("many", -1), (-3, -1)):
+            await shell.act(Act("A1", "diner", "waiting", 1, {"people": said}))
+            assert shell.waiting == known
 
 
 async def test_a_card_held_while_the_tray_is_read_pays_as_soon_as_the_bill_stands(tmp_path: Path) -> None:

@@ -2743,7 +2743,7 @@ export interface components {
             /** State */
             state: string;
             /** Queue */
-            queue: number;
+            queue: number | null;
             /** Sales Fen */
             sales_fen: number;
             /** Settlements */
