@@ -6,6 +6,8 @@ is told comes over its real wires and screens only.
 
 import argparse
 import asyncio
+import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -51,6 +53,14 @@ async def _run(options: CampusOptions) -> int:
     return 0
 
 
+def _start_over(folder: Path) -> None:
+    """Remove what earlier campuses left in the folder, and nothing else."""
+    for part in ("cloud", "gateways", "campus"):
+        shutil.rmtree(folder / part, ignore_errors=True)
+    for file in ("cloud.toml", "cloud.log"):
+        (folder / file).unlink(missing_ok=True)
+
+
 def _options(argv: list[str]) -> CampusOptions:
     parser = argparse.ArgumentParser(prog="python -m firmware_sim campus", description=__doc__)
     parser.add_argument("--run", action="store_true", help="run until Ctrl-C (the default)")
@@ -59,7 +69,11 @@ def _options(argv: list[str]) -> CampusOptions:
     parser.add_argument("--speed", type=float, default=6.0, help="lunches go by so many times faster than life")
     parser.add_argument("--seed", type=int, default=42, help="of diners, devices and network")
     parser.add_argument("--faults", default="", help="of devices, such as noise=0.01,cut=0.005,stall=0.001")
+    fresh = os.environ.get("FRESH", "") not in {"", "0"}
+    parser.add_argument("--fresh", action="store_true", default=fresh, help="start over (also by FRESH=1)")
     arguments = parser.parse_args(argv)
+    if arguments.fresh:
+        _start_over(arguments.folder)
     return CampusOptions(
         folder=arguments.folder.resolve(),
         people=arguments.people,
