@@ -80,7 +80,7 @@ async def test_a_lane_waits_for_its_record_and_says_so(tmp_path: Path) -> None:
         assert station.health()["lanes"] == [{"code": "A1", "lane": 0, "kind": "plate", "phase": "down"}]
         await put(station.site, "lanes", {"1": PLATE_LANE})
         await until(lambda: station.kiosk.state("A1")["phase"] == "idle")
-        assert station.site.link.lanes() == ((1, "idle", 0),)
+        assert station.site.link.lanes() == ((1, "idle", -1),)
 
 
 async def test_a_lane_takes_its_new_name_from_the_console(tmp_path: Path) -> None:
