@@ -285,3 +285,17 @@ async def test_rule_25_people_whose_lease_had_to_be_put_off_get_it_once_every_si
     assert await lease_again(cloud.core) == 1
     assert (await balance(client, person, campus.cash))["available_fen"] == 2_000
     assert await lease_again(cloud.core) == 0
+
+
+@pytest.mark.capability("SET-08")
+async def test_a_bucket_that_counts_times_is_named_to_the_ledger_when_it_is_made(
+    cloud: Cloud, client: httpx.AsyncClient
+) -> None:
+    counting = await made(
+        client, "/payments/buckets", {"kind": 4, "name_zh": "计次", "name_en": "Passes", "counting": True}
+    )
+    money = await made(client, "/payments/buckets", {"kind": 4, "name_zh": "福利", "name_en": "Welfare"})
+    async with cloud.core.database.transaction(cloud.organisation_id) as tx:
+        named = {row["bucket"] for row in await tx.fetch("SELECT bucket FROM ledger_counting_buckets")}
+    assert counting["id"] in named
+    assert money["id"] not in named
