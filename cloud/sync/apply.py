@@ -13,9 +13,11 @@ from cloud.ledger.books import Key, Move
 from cloud.ledger.effects import PAYLOADS, effects_of, pairs_of
 from cloud.sync.registry import EntryContext, Fact, Registry
 from cloud.sync.state import Effects, EntryState, Problem, Reading, SetAside, Slice, Wants
+from protocols.journal.chain import links
 from protocols.journal.codec import MAX_ENTRY_BYTES
 from protocols.journal.kinds import Kind
 from protocols.journal.messages import FORMAT, Entry
+from protocols.sync.messages import Batch
 from protocols.values.errors import Malformed, RuleViolation
 
 STREAK_MOST: Final = 20  # the same reason more often than this running is a bad deploy, not bad data (rule 26)
@@ -26,6 +28,7 @@ _HOUR_MS: Final = 3_600_000
 _LAST_MS: Final = 4_102_444_800_000  # the year 2100: a business time past it is no time
 _SETTLEMENT: Final = int(Kind.SETTLEMENT)  # a member of an enum takes longer to compare
 _REFUND: Final = int(Kind.REFUND)
+_TOUCHING: Final = frozenset({*range(Kind.REFUND, Kind.CUTOFF_PASSED + 1), int(Kind.DECLARATION)})  # more than spends
 _IDS: Final = 2**53
 _KINDS: Final = 2**15
 _FLOOR: Final = 10
@@ -42,37 +45,89 @@ class Decoders:
         self.payload = {kind: msgspec.msgpack.Decoder(struct) for kind, struct in structs.items()}
 
 
-def read(
-    decoders: Decoders, bodies: Sequence[bytes], hashes: Sequence[bytes], *, device: int, epoch: int, first_seq: int
-) -> Reading:
-    """Decode entries and payloads; what cannot be read becomes a problem of its position."""
-    entries: list[Entry | None] = []
-    payloads: list[Any] = []
-    problems: dict[int, Problem] = {}
-    decode_entry, by_kind = decoders.entry.decode, decoders.payload
-    seq = first_seq
-    for body in bodies:
-        payload = entry = None
+class Reader:
+    """Reads a batch little by little: the entries first, then, part by part, hashes and payloads."""
+
+    def __init__(self, decoders: Decoders, batch: Batch) -> None:
+        self._decoders, self._batch = decoders, batch
+        self._hashes: list[bytes] = []
+
+    def open(self, known: int) -> None:
+        """Leave the first `known` entries out, which came before, and decode the others, but not their payloads."""
+        self.reading = Reading(self._batch.first_seq + known, list(self._batch.bodies[known:]), [], [], [])
+        self.first_seq = self.reading.first_seq
+        self.many = len(self.reading.bodies)  # how many are to be applied; a poisoned batch is cut
+        _decode_entries(self._decoders, self._batch, self.reading)
+        self.only_spends = not any(
+            kind in _TOUCHING for kind in {entry.kind for entry in self.reading.entries if entry is not None}
+        )
+
+    def hash_at(self, position: int) -> bytes:
+        """The chain's hash after the entry at a position of the batch."""
+        hashed = self._hashes
+        if len(hashed) <= position:
+            previous = hashed[-1] if hashed else self._batch.previous
+            hashed += links(previous, self._batch.bodies[len(hashed) : position + 1])
+        return hashed[position]
+
+    def hashes(self) -> list[bytes]:
+        """The hash after every entry of the batch."""
+        self.hash_at(len(self._batch.bodies) - 1)
+        return self._hashes
+
+    def read(self, stop: int) -> None:
+        """Hash and decode all before position `stop` of the reading; a second time does nothing."""
+        reading = self.reading
+        start = len(reading.payloads)
+        if start < stop:
+            known = self.first_seq - self._batch.first_seq
+            self.hash_at(known + stop - 1)
+            reading.hashes += self._hashes[known + start : known + stop]
+            _decode_payloads(self._decoders, reading, start, stop)
+
+    def wants(self) -> Wants:
+        """What must be loaded to apply all of it."""
+        self.read(self.many)
+        return wants_of(zip(self.reading.entries, self.reading.payloads, strict=True))
+
+
+def _decode_entries(decoders: Decoders, batch: Batch, reading: Reading) -> None:
+    """What cannot be read becomes a problem of its position."""
+    entries, problems = reading.entries, reading.problems
+    device, epoch, decode = batch.device, batch.epoch, decoders.entry.decode
+    seq = reading.first_seq
+    for body in reading.bodies:
+        entry = None
         try:
-            entry = decode_entry(body)
+            entry = decode(body)
             if entry.seq != seq or entry.epoch != epoch or entry.device != device:
                 problems[len(entries)] = Problem("misnumbered", "the entry is numbered otherwise than its place")
             elif not 0 <= entry.business_ms < _LAST_MS:
                 problems[len(entries)] = Problem("malformed", "the business time is no time")
             elif entry.format != FORMAT:
                 problems[len(entries)] = Problem(UNKNOWN_KIND, f"journal format {entry.format} is not known here")
-            else:
-                payload = by_kind[entry.kind].decode(entry.payload)
-        except KeyError:
-            problems[len(entries)] = Problem(UNKNOWN_KIND, "this kind is not known here; it waits for an upgrade")
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             problems[len(entries)] = Problem("malformed", str(error)[:200])
         if len(body) > MAX_ENTRY_BYTES:
             problems[len(entries)] = Problem("malformed", f"an entry is at most {MAX_ENTRY_BYTES} bytes")
         entries.append(entry)
-        payloads.append(payload)
         seq += 1
-    return Reading(first_seq, list(bodies), list(hashes), entries, payloads, problems)
+
+
+def _decode_payloads(decoders: Decoders, reading: Reading, start: int, stop: int) -> None:
+    entries, payloads, problems = reading.entries, reading.payloads, reading.problems
+    by_kind = decoders.payload
+    for position in range(start, stop):
+        payload = None
+        entry = entries[position]
+        if entry is not None and position not in problems:
+            try:
+                payload = by_kind[entry.kind].decode(entry.payload)
+            except KeyError:
+                problems[position] = Problem(UNKNOWN_KIND, "this kind is not known here; it waits for an upgrade")
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                problems[position] = Problem("malformed", str(error)[:200])
+        payloads.append(payload)
 
 
 def wants_of(facts: Iterable[tuple[Entry | None, Any]]) -> Wants:
@@ -87,14 +142,12 @@ def wants_of(facts: Iterable[tuple[Entry | None, Any]]) -> Wants:
             person = payload.person
             for share in payload.shares:
                 pairs.add((person, share.bucket))
-        elif Kind.REFUND <= kind <= Kind.CUTOFF_PASSED or kind == Kind.DECLARATION:
+        elif kind in _TOUCHING:
             _want_more(wants, kind, payload)
-    wants.buckets = {bucket for _, bucket in pairs}
     return wants
 
 
 def _want_more(wants: Wants, kind: int, payload: Any) -> None:
-    wants.only_spends = False
     found = pairs_of(kind, payload)
     wants.pairs.update(found)
     if kind in (Kind.LEASE_RETURNED, Kind.DECLARATION):
@@ -135,18 +188,18 @@ class Application:
         self._state, self._reading = state, reading
         self._before = dict(state.books.balances)
         self._step = _Step(state, context, registry, self.effects)
-        self._problems = {reading.first_seq + position: problem for position, problem in reading.problems.items()}
-        self._problems.update(poison)
+        self._problems, self._poison = reading.problems, poison
 
     def run(self, start: int, stop: int) -> None:
         """Apply the entries at positions `start` to before `stop`, unless the stream has stopped."""
-        reading, effects, step, problems = self._reading, self.effects, self._step, self._problems
+        reading, effects, step = self._reading, self.effects, self._step
+        problems, poison = self._problems, self._poison
         if effects.stopped:
             return
         seq = reading.first_seq + start
         waiting = self._state.waiting
         for entry, payload in zip(reading.entries[start:stop], reading.payloads[start:stop], strict=True):
-            problem = problems.get(seq) if problems else None
+            problem = poison.get(seq) or problems.get(seq - reading.first_seq) if problems or poison else None
             if entry is None or problem is not None:
                 step.fail(seq, entry, payload, problem or Problem("malformed", "not an entry"))
             elif not waiting or not step.parks(seq, entry, payload):

@@ -8,23 +8,24 @@ from zoneinfo import ZoneInfo
 
 from cloud.core.clock import Clock
 from cloud.core.errors import CloudError, Malformed
-from cloud.sync.apply import STREAK_MOST, Application, Decoders, read, wants_of
+from cloud.sync.apply import STREAK_MOST, Application, Decoders, Reader
 from cloud.sync.collector import CollectorPause
 from cloud.sync.devices import DeviceKey, DeviceRecord
 from cloud.sync.placing import Place, Placement, place_at_head, place_by_hashes
 from cloud.sync.registry import EntryContext, Registry
-from cloud.sync.state import Effects, Problem, Reading, Received, StreamState
+from cloud.sync.state import Effects, Problem, Received, StreamState
 from cloud.sync.store import Prepared, Store
 from protocols.crypto import sm2
-from protocols.journal.chain import links, signed_bytes
+from protocols.journal.chain import signed_bytes
 from protocols.sync.codec import encode
 from protocols.sync.messages import MAX_BATCH_ENTRIES, Batch, BatchAnswer
 from protocols.values.instants import local_day, to_ms
 
 OnFork = Callable[[DeviceRecord], Awaitable[None]]
+Aside = Callable[..., Coroutine[Any, Any, Any]]  # runs plain work beside the event loop: asyncio.to_thread
 
 _POISON_MOST: Final = 3 * STREAK_MOST
-_PART: Final = 1_000
+_FIRST: Final = 350  # entries: the store has something to write at once, and parts grow faster than it writes
 
 
 class BadCheckpoint(CloudError):
@@ -55,36 +56,41 @@ class Sender:
 class Ingestor:
     """Takes batches in over a store."""
 
-    def __init__(self, registry: Registry, clock: Clock) -> None:
-        self.registry, self.clock = registry, clock
+    def __init__(self, registry: Registry, clock: Clock, *, aside: Aside = asyncio.to_thread) -> None:
+        self.registry, self.clock, self._aside = registry, clock, aside
         self.decoders = Decoders(registry)
         self._collector = CollectorPause()
+        self._spent: list[object] = []  # the batch before: freeing it takes 5 ms, which are spent beside a write
 
     async def take(self, store: Store, batch: Batch, sender: Sender, *, on_fork: OnFork | None = None) -> BatchAnswer:
         """Apply what is new of a batch. Raises BadCheckpoint, UnknownStream, Malformed with nothing changed."""
+        with self._collector:
+            return await self._take(store, batch, sender, on_fork)
+
+    async def _take(self, store: Store, batch: Batch, sender: Sender, on_fork: OnFork | None) -> BatchAnswer:
         if not 0 < len(batch.bodies) <= MAX_BATCH_ENTRIES or batch.first_seq < 1:
             raise Malformed(f"a batch has 1 to {MAX_BATCH_ENTRIES} entries from number 1 on")
-        hashes = links(batch.previous, batch.bodies)
         branches = await store.branches(batch.device, batch.epoch)
         if not branches:
             raise UnknownStream
-        placement = await self._place(store, branches, batch, hashes)
+        reader = Reader(self.decoders, batch)
+        placement = await self._place(store, branches, batch, reader)
         stream = next(branch for branch in branches if branch.branch == placement.branch)
         if placement.place is Place.UNKNOWN:
             return _answer(stream, sender, through=min(stream.safe_through, stream.applied_through), head=b"")
         if placement.place is Place.GAP:
             return _answer(stream, sender)
-        context = self._context(stream, sender)
         if placement.place is Place.REPEAT:
-            await store.count_duplicates(context, placement.skip)
+            await store.count_duplicates(self._context(stream, sender), placement.skip)
             return _answer(stream, sender, duplicates=placement.skip)
-        return await self._go_on(store, batch, sender, placement, (branches, stream, hashes), on_fork)
+        return await self._go_on(store, _Incoming(batch, reader, sender.key, self._aside), sender, placement,
+                                 (branches, stream), on_fork)  # fmt: skip
 
     async def _go_on(
-        self, store: Store, batch: Batch, sender: Sender, placement: Placement,
-        found: tuple[list[StreamState], StreamState, list[bytes]], on_fork: OnFork | None,
+        self, store: Store, incoming: "_Incoming", sender: Sender, placement: Placement,
+        found: tuple[list[StreamState], StreamState], on_fork: OnFork | None,
     ) -> BatchAnswer:  # fmt: skip
-        branches, stream, hashes = found
+        branches, stream = found
         held = _held(stream, sender)
         if held:
             if stream.state != "held":
@@ -92,20 +98,18 @@ class Ingestor:
             return _answer(stream, sender, state="frozen")
         if stream.state == "stopped":
             return _answer(stream, sender, state="stopped")
-        signature = asyncio.ensure_future(asyncio.to_thread(_check_signature, batch, hashes, sender.key))
+        if placement.place is Place.FORK:
+            await incoming.check_signature()
+            stream = await _branch_off(store, branches, stream, placement)
+            if on_fork is not None:
+                await on_fork(sender.device)
+        context = self._context(stream, sender)
+        incoming.reader.open(placement.skip)
         try:
-            if placement.place is Place.FORK:
-                await signature
-                stream = await _branch_off(store, branches, stream, placement)
-                if on_fork is not None:
-                    await on_fork(sender.device)
-            context = self._context(stream, sender)
-            with self._collector:
-                effects = await self._apply(store, batch, hashes, placement.skip, (stream, context), signature)
-        except BaseException:
-            signature.cancel()
-            await asyncio.gather(signature, return_exceptions=True)
-            raise
+            effects = await self._apply(store, incoming, (stream, context))
+            self._spent = [incoming, effects]
+        finally:
+            await incoming.drop()
         if placement.skip:
             await store.count_duplicates(context, placement.skip)
         return _answer(
@@ -114,110 +118,113 @@ class Ingestor:
         )  # fmt: skip
 
     async def _place(
-        self, store: Store, branches: list[StreamState], batch: Batch, hashes: list[bytes]
+        self, store: Store, branches: list[StreamState], batch: Batch, reader: Reader
     ) -> Placement:  # fmt: skip
+        many = len(batch.bodies)
         for stream in branches:
-            placement = place_at_head(stream, batch.first_seq, batch.previous, hashes)
+            placement = place_at_head(stream, batch.first_seq, batch.previous, many, reader.hash_at)
             if placement is not None and placement.place is not Place.GAP:
                 return placement
         if batch.first_seq > branches[0].applied_through + 1:
             return Placement(Place.GAP, _nearest(branches), 0)
         placements = []
         for stream in branches:
-            first, last = batch.first_seq - 1, batch.first_seq + len(hashes) - 1
-            stored = await store.hashes(stream, first, last)
-            placements.append(place_by_hashes(stream, batch.first_seq, batch.previous, hashes, stored))
+            stored = await store.hashes(stream, batch.first_seq - 1, batch.first_seq + many - 1)
+            placements.append(place_by_hashes(stream, batch.first_seq, batch.previous, reader.hashes(), stored))
         order = (Place.REPEAT, Place.FORK, Place.UNKNOWN)
         return min(placements, key=lambda p: (order.index(p.place), -p.after, p.branch))
 
-    async def _apply(
-        self, store: Store, batch: Batch, hashes: list[bytes], skip: int,
-        where: tuple[StreamState, EntryContext], signature: "asyncio.Future[None]",
-    ) -> Effects:  # fmt: skip
-        first = batch.first_seq + skip
-        reading = read(
-            self.decoders, batch.bodies[skip:], hashes[skip:], device=batch.device, epoch=batch.epoch, first_seq=first
-        )
+    async def _apply(self, store: Store, incoming: "_Incoming", where: tuple[StreamState, EntryContext]) -> Effects:
+        batch = incoming.batch
         received = Received(where[1].received_at, encode(batch.checkpoint), batch.checkpoint.seq)
         poison: dict[int, Problem] = {}
         trusting = True
         while True:
             try:
-                return await self._write(store, reading, where, poison, received, signature, trusting=trusting)
+                return await self._write(store, incoming, where, poison, received, trusting=trusting)
             except BadCheckpoint:
                 raise
             except Exception as error:
                 if not store.deterministic(error):
                     raise
+                await incoming.check_signature()
                 if trusting:
                     trusting = False  # the usual reason: somebody spent more than the books hold
                     continue
-                seq, problem = await self._find_poison(store, reading, where, poison, received, signature)
+                seq, problem = await self._find_poison(store, incoming, where, poison, received)
                 if seq in poison:
                     raise  # it is set aside already: the fault lies elsewhere, and trying again would go on for ever
                 poison[seq] = problem
                 if len(poison) >= _POISON_MOST:
-                    reading = _cut(reading, seq)
+                    incoming.reader.many = seq - incoming.reader.first_seq + 1
 
     async def _write(
-        self, store: Store, reading: Reading, where: tuple[StreamState, EntryContext], poison: Mapping[int, Problem],
-        received: Received, signature: "asyncio.Future[None]", *, trusting: bool = False,
+        self, store: Store, incoming: "_Incoming", where: tuple[StreamState, EntryContext],
+        poison: Mapping[int, Problem], received: Received, *, trusting: bool = False,
     ) -> Effects:  # fmt: skip
-        """Apply part by part in a thread, while the part before is being written; all or nothing."""
+        """Read and apply part by part beside the event loop, while the part before is being written; all or nothing."""
         stream, context = where
-        wants = wants_of(zip(reading.entries, reading.payloads, strict=True))
+        reader = incoming.reader
         async with store.savepoint():
-            state = await store.load(stream, wants, context.organisation, trusting=trusting)
-            application = Application(state, reading, context, self.registry, poison=poison)
+            state = None
+            if trusting and reader.only_spends:
+                state = await store.load_on_trust(stream, context.organisation)
+            if state is None:
+                state = await store.load(stream, await self._aside(reader.wants), context.organisation)
+            application = Application(state, reader.reading, context, self.registry, poison=poison)
             effects = application.effects
 
-            def step(start: int) -> Prepared:
-                application.run(start, start + _PART)
-                part = _slice(reading, start, min(start + _PART, effects.through - reading.first_seq + 1))
-                return store.prepare(context, part, effects) if part.bodies else None
+            def part(start: int, stop: int) -> Prepared:
+                reader.read(stop)
+                application.run(start, stop)
+                if stop == reader.many:
+                    application.close()
+                done = reader.reading.part(start, min(stop, effects.through - reader.first_seq + 1))
+                return store.prepare(context, done, effects) if done.bodies else None
 
-            prepared = await asyncio.to_thread(step, 0)
-            for start in range(_PART, len(reading.bodies) + _PART, _PART):
-                if prepared is None:
-                    break
-                writing = store.write_part(prepared, self.registry)
-                if start < len(reading.bodies) and not effects.stopped:
-                    prepared = await _both(writing, asyncio.to_thread(step, start))
-                else:
-                    await writing
-                    break
-            await signature
-            application.close()
-            if effects.through < reading.first_seq:
+            stop = min(_FIRST, reader.many)
+            prepared = await self._aside(part, 0, stop)
+            while stop < reader.many:
+                start, stop = stop, min(stop + 2400, reader.many)
+                prepared = await _both(store.write_part(prepared, self.registry), self._aside(part, start, stop))
+            self._spent.clear()
+            incoming.start_check()
+            await store.write_part(prepared, self.registry)
+            await incoming.check_signature()
+            if effects.through < reader.first_seq:
                 await store.set_state(stream, "stopped", effects.stopped)
             else:
                 await store.finish(context, effects, state, self.registry, received)
         return effects
 
     async def _find_poison(
-        self, store: Store, reading: Reading, where: tuple[StreamState, EntryContext], poison: Mapping[int, Problem],
-        received: Received, signature: "asyncio.Future[None]",
+        self, store: Store, incoming: "_Incoming", where: tuple[StreamState, EntryContext],
+        poison: Mapping[int, Problem], received: Received,
     ) -> tuple[int, Problem]:  # fmt: skip
         """Bisect: the first entry whose prefix the database refuses. Every try is taken back."""
-        low, high = 0, len(reading.bodies)  # a prefix of `low` passes, one of `high` fails
+        reader = incoming.reader
+        whole = reader.many
+        low, high = 0, whole  # a prefix of `low` passes, one of `high` fails
         problem = Problem("refused", "")
-        while high - low > 1 or not problem.words:
-            middle = (low + high) // 2 if high - low > 1 else high
-            part = _slice(reading, 0, middle)
-            try:
-                async with store.savepoint():
-                    await self._write(store, part, where, poison, received, signature)
-                    raise _TakeBack  # noqa: TRY301 - ends the savepoint
-            except _TakeBack:
-                if middle == high:
-                    raise RuntimeError("a write failed once and passed when tried again") from None
-                low = middle
-            except Exception as error:
-                if not store.deterministic(error):
-                    raise
-                problem = Problem("refused", f"{type(error).__name__}: {error}"[:200])
-                high = middle
-        return reading.first_seq + high - 1, problem
+        try:
+            while high - low > 1 or not problem.words:
+                reader.many = middle = (low + high) // 2 if high - low > 1 else high
+                try:
+                    async with store.savepoint():
+                        await self._write(store, incoming, where, poison, received)
+                        raise _TakeBack  # noqa: TRY301 - ends the savepoint
+                except _TakeBack:
+                    if middle == high:
+                        raise RuntimeError("a write failed once and passed when tried again") from None
+                    low = middle
+                except Exception as error:
+                    if not store.deterministic(error):
+                        raise
+                    problem = Problem("refused", f"{type(error).__name__}: {error}"[:200])
+                    high = middle
+        finally:
+            reader.many = whole
+        return reader.first_seq + high - 1, problem
 
     def _context(self, stream: StreamState, sender: Sender) -> EntryContext:
         now = self.clock.now()
@@ -230,6 +237,32 @@ class Ingestor:
 
 class _TakeBack(Exception):
     pass
+
+
+class _Incoming:
+    """A batch on its way in, and its signature, which is checked once."""
+
+    def __init__(self, batch: Batch, reader: Reader, key: DeviceKey | None, aside: Aside) -> None:
+        self.batch, self.reader, self._key, self._aside = batch, reader, key, aside
+        self._check: asyncio.Future[None] | None = None
+
+    def start_check(self) -> None:
+        """Begin checking beside the loop."""
+        if self._check is None:
+            check = self._aside(_check_signature, self.batch, self.reader.hashes()[-1], self._key)
+            self._check = asyncio.ensure_future(check)
+
+    async def check_signature(self) -> None:
+        """Raises BadCheckpoint."""
+        self.start_check()
+        assert self._check is not None
+        await self._check
+
+    async def drop(self) -> None:
+        """Leave nothing running."""
+        if self._check is not None:
+            self._check.cancel()
+            await asyncio.gather(self._check, return_exceptions=True)
 
 
 async def _branch_off(
@@ -253,28 +286,16 @@ def _held(stream: StreamState, sender: Sender) -> str:
     return "revoked_key" if sender.key is not None and sender.key.revoked else ""
 
 
-def _check_signature(batch: Batch, hashes: list[bytes], key: DeviceKey | None) -> None:
+def _check_signature(batch: Batch, head: bytes, key: DeviceKey | None) -> None:
     point = batch.checkpoint
-    last = batch.first_seq + len(hashes) - 1
-    if (point.device, point.epoch, point.seq, point.head) != (batch.device, batch.epoch, last, hashes[-1]):
+    last = batch.first_seq + len(batch.bodies) - 1
+    if (point.device, point.epoch, point.seq, point.head) != (batch.device, batch.epoch, last, head):
         raise BadCheckpoint("the checkpoint is of other entries")
     if key is None or key.epoch != batch.epoch or last < key.from_seq or (key.until_seq and last > key.until_seq):
         raise BadCheckpoint("the key is not one for these entries")
     message = signed_bytes(point.device, point.epoch, point.seq, point.head)
     if not sm2.verify(public=key.public_key, message=message, signature=point.signature):
         raise BadCheckpoint
-
-
-def _cut(reading: Reading, through: int) -> Reading:
-    return _slice(reading, 0, through - reading.first_seq + 1)
-
-
-def _slice(reading: Reading, start: int, stop: int) -> Reading:
-    problems = {place - start: problem for place, problem in reading.problems.items() if start <= place < stop}
-    return Reading(
-        reading.first_seq + start, reading.bodies[start:stop], reading.hashes[start:stop], reading.entries[start:stop],
-        reading.payloads[start:stop], problems,
-    )  # fmt: skip
 
 
 async def _both(writing: Coroutine[Any, Any, None], applying: Coroutine[Any, Any, Prepared]) -> Prepared:

@@ -1,6 +1,6 @@
 """Where a batch belongs: it goes on, repeats, leaves a gap, or is a second successor of one hash (rules 21, 24)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -27,15 +27,17 @@ class Placement(NamedTuple):
     base: bytes = b""
 
 
-def place_at_head(stream: StreamState, first_seq: int, previous: bytes, hashes: Sequence[bytes]) -> Placement | None:
+def place_at_head(
+    stream: StreamState, first_seq: int, previous: bytes, many: int, hash_at: Callable[[int], bytes]
+) -> Placement | None:
     """The usual cases, known from the stream's head alone; None where stored hashes must be compared."""
     applied = stream.applied_through
-    last = first_seq + len(hashes) - 1
+    last = first_seq + many - 1
     if first_seq > applied + 1:
         return Placement(Place.GAP, stream.branch, 0)
     if first_seq == applied + 1:
         return Placement(Place.APPEND, stream.branch, 0) if previous == stream.head else None
-    if last < applied or hashes[applied - first_seq] != stream.head:
+    if last < applied or hash_at(applied - first_seq) != stream.head:
         return None
     known = applied - first_seq + 1
     place = Place.REPEAT if last == applied else Place.APPEND

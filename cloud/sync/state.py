@@ -56,6 +56,13 @@ class Reading:
     payloads: list[Any]
     problems: dict[int, Problem] = field(default_factory=dict)
 
+    def part(self, start: int, stop: int) -> "Reading":
+        """The entries at positions `start` to before `stop`."""
+        return Reading(
+            self.first_seq + start, self.bodies[start:stop], self.hashes[start:stop], self.entries[start:stop],
+            self.payloads[start:stop],
+        )  # fmt: skip
+
 
 @dataclass(slots=True)
 class Wants:
@@ -65,8 +72,6 @@ class Wants:
     returned: set[tuple[int, int]] = field(default_factory=set)  # of them, those that come back to `available`
     questions: set[int] = field(default_factory=set)  # lease messages answered
     sales: set[int] = field(default_factory=set)  # settlements refunded
-    buckets: set[int] = field(default_factory=set)
-    only_spends: bool = True  # nothing but settlements and entries without money
 
 
 @dataclass(slots=True)

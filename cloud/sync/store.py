@@ -18,8 +18,14 @@ class Store(Protocol):
     async def hashes(self, stream: StreamState, first: int, last: int) -> dict[int, bytes]:
         """Stored hashes of a range of seq; a fork shares those up to `forked_after` with the branch it left."""
 
-    async def load(self, stream: StreamState, wants: Wants, organisation: int, *, trusting: bool = False) -> Slice:
-        """The slice that the wanted entries touch; `trusting`, where they only spend, without what is held."""
+    async def load(self, stream: StreamState, wants: Wants, organisation: int) -> Slice:
+        """The slice that the wanted entries touch."""
+
+    async def load_on_trust(self, stream: StreamState, organisation: int) -> Slice | None:
+        """A slice for entries that only spend, whatever they touch: `finish` fails where less is held than they spend.
+
+        None where this stream cannot be taken on trust.
+        """
 
     async def add_branch(self, stream: StreamState) -> None:
         """Keep a further successor of one hash; the stream's leases are frozen."""
@@ -34,7 +40,7 @@ class Store(Protocol):
         """
 
     async def write_part(self, prepared: Prepared, registry: Registry) -> None:
-        """Keep the very bytes of the part, and its lines and rows."""
+        """Keep the very bytes of the part, and its lines and rows; None is a part without entries."""
 
     async def finish(
         self, context: EntryContext, effects: Effects, state: Slice, registry: Registry, received: Received

@@ -67,14 +67,15 @@ class MemoryStore:
             found[0] = genesis(stream.device, stream.epoch)
         return found
 
-    async def load(
+    async def load_on_trust(
         self,
-        stream: StreamState,
-        wants: Wants,
-        organisation: int,
-        *,
-        trusting: bool = False,  # noqa: ARG002 - what is held is at hand
-    ) -> Slice:
+        stream: StreamState,  # noqa: ARG002 - what is held is at hand
+        organisation: int,  # noqa: ARG002 - likewise
+    ) -> Slice | None:
+        """Never: there is no need."""
+        return None
+
+    async def load(self, stream: StreamState, wants: Wants, organisation: int) -> Slice:
         """The slice that the wanted entries touch."""
         world = self.world
         books = Books(organisation, stream.site, stream.epoch, stream.branch, {}, device=stream.device)
@@ -82,9 +83,9 @@ class MemoryStore:
             for account in (books.leased(person, bucket), (int(Owner.PERSON), person, bucket, 0, 0)):
                 if account in world.balances:
                     books.balances[account] = world.balances[account]
-        books.cut = frozenset(world.cut & wants.buckets)
-        books.passed = world.passed[stream.site, stream.epoch] & wants.buckets
-        books.counting = frozenset(world.counting & wants.buckets)
+        books.cut = frozenset(world.cut)
+        books.passed = set(world.passed[stream.site, stream.epoch])
+        books.counting = frozenset(world.counting)
         questions = world.questions[stream.site, stream.epoch]
         books.questions = {n: questions[n] for n in wants.questions if n in questions}
         books.sales = {seq: self._sale(stream, seq) for seq in wants.sales if seq >= 0}
@@ -113,6 +114,8 @@ class MemoryStore:
 
     async def write_part(self, prepared: Prepared, registry: Registry) -> None:  # noqa: ARG002 - columns mean nothing here
         """Keep the very bytes of the part, and its lines and rows."""
+        if prepared is None:
+            return
         context, reading, lines, rows = prepared
         key = (context.device, context.epoch, context.branch)
         for seq, (digest, body) in enumerate(zip(reading.hashes, reading.bodies, strict=True), reading.first_seq):

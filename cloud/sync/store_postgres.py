@@ -31,10 +31,10 @@ SELECT s.state, s.bearer, s.released_at IS NOT NULL, s.declared_generation < g.g
 FROM lease_sites AS s, core_generation AS g WHERE s.site = $1 AND s.epoch = $2
 """
 _BUCKETS: Final = """
-SELECT k.bucket, c.bucket IS NOT NULL, p.passed_seq IS NOT NULL, t.bucket IS NOT NULL
-FROM unnest($1::bigint[]) AS k (bucket) LEFT JOIN lease_cutoffs AS c USING (bucket)
-LEFT JOIN lease_cutoff_sites AS p ON p.site = $2 AND p.epoch = $3 AND p.bucket = k.bucket
-LEFT JOIN ledger_counting_buckets AS t ON t.bucket = k.bucket
+SELECT bucket, c.business_day IS NOT NULL, p.passed_seq IS NOT NULL, t.organisation_id IS NOT NULL
+FROM lease_cutoffs AS c FULL JOIN ledger_counting_buckets AS t USING (bucket)
+LEFT JOIN lease_cutoff_sites AS p USING (bucket)
+WHERE p.bucket IS NULL OR p.site = $1 AND p.epoch = $2
 """
 _COUNTS: Final = """
 INSERT INTO completeness AS c (device, lane, hour, organisation_id, applied, quarantined, parked)
@@ -106,17 +106,11 @@ class PostgresStore:
             found[0] = genesis(stream.device, stream.epoch)
         return found
 
-    async def load(self, stream: StreamState, wants: Wants, organisation: int, *, trusting: bool = False) -> Slice:
-        """The slice that the wanted entries touch; `trusting`, where they only spend, without what is held."""
-        books = Books(organisation, stream.site, stream.epoch, stream.branch, {}, device=stream.device)
-        scope = await self.tx.fetchrow(_SCOPE, stream.site, stream.epoch)
-        if scope is not None:
-            books.lost, books.bearer = scope[0] == "lost", scope[1]
-            books.released, books.recovering = scope[2], scope[3] and scope[0] != "lost"
-        await self._load_buckets(books, wants)
-        self._trusting = trusting and wants.only_spends and not (books.lost or books.recovering or books.branch)
-        books.assumed = TRUSTED if self._trusting else 0
-        self._held = {} if self._trusting else await load_balances(self.tx, _accounts(books, wants))
+    async def load(self, stream: StreamState, wants: Wants, organisation: int) -> Slice:
+        """The slice that the wanted entries touch."""
+        books = await self._books(stream, organisation)
+        self._trusting = False
+        self._held = await load_balances(self.tx, _accounts(books, wants))
         books.balances.update(self._held.items())
         if books.recovering:
             await load_balances(self.tx, [a for a in self._held if not a.site], locked=True)
@@ -124,6 +118,30 @@ class PostgresStore:
             await self._load_questions(books, wants.questions)
         if wants.sales:
             await self._load_sales(books, stream, wants.sales)
+        return await self._slice(stream, books)
+
+    async def load_on_trust(self, stream: StreamState, organisation: int) -> Slice | None:
+        """A slice without what is held; not for lost and forked sites, nor for a cloud that has been restored."""
+        books = await self._books(stream, organisation)
+        if books.lost or books.recovering or books.branch:
+            return None
+        self._trusting, self._held = True, {}
+        books.assumed = TRUSTED
+        return await self._slice(stream, books)
+
+    async def _books(self, stream: StreamState, organisation: int) -> Books:
+        books = Books(organisation, stream.site, stream.epoch, stream.branch, {}, device=stream.device)
+        scope = await self.tx.fetchrow(_SCOPE, stream.site, stream.epoch)
+        if scope is not None:
+            books.lost, books.bearer = scope[0] == "lost", scope[1]
+            books.released, books.recovering = scope[2], scope[3] and scope[0] != "lost"
+        rows = await self.tx.fetch(_BUCKETS, books.site, books.epoch)
+        books.cut = frozenset(row[0] for row in rows if row[1])
+        books.passed = {row[0] for row in rows if row[2]}
+        books.counting = frozenset(row[0] for row in rows if row[3])
+        return books
+
+    async def _slice(self, stream: StreamState, books: Books) -> Slice:
         state = Slice(stream, books)
         rows = await self.tx.fetch(
             "SELECT seq, subject FROM quarantine WHERE device = $1 AND epoch = $2 AND branch = $3"
@@ -167,6 +185,8 @@ class PostgresStore:
 
     async def write_part(self, prepared: Prepared, registry: Registry) -> None:
         """Keep the very bytes of the part, and its lines and rows."""
+        if prepared is None:
+            return
         entries, lines, rows = prepared
         await self._copy("inbox_rows", INBOX_COLUMNS, entries)
         await self._write_rows(lines, rows, registry)
@@ -270,15 +290,6 @@ class PostgresStore:
             _COUNTS, context.device, context.organisation,
             [lane for lane, _ in keys], [_moment(hour) for _, hour in keys], *[list(column) for column in columns],
         )  # fmt: skip
-
-    async def _load_buckets(self, books: Books, wants: Wants) -> None:
-        buckets = [bucket for bucket in sorted(wants.buckets) if -_INT64 <= bucket < _INT64]
-        if not buckets:
-            return
-        rows = await self.tx.fetch(_BUCKETS, buckets, books.site, books.epoch)
-        books.cut = frozenset(row[0] for row in rows if row[1])
-        books.passed = {row[0] for row in rows if row[2]}
-        books.counting = frozenset(row[0] for row in rows if row[3])
 
     async def _load_questions(self, books: Books, numbers: set[int]) -> None:
         rows = await self.tx.fetch(
