@@ -1,13 +1,13 @@
 """Who this gateway is: told by the cloud once, kept in the store; the device's secrets in a file of their own."""
 
 import json
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.store.connection import Reader
 from edge.store.errors import StoreBroken
+from edge.store.files import SYSTEM_FILES, Files
 from edge.store.schema import Schema
 from edge.store.transaction import Transaction
 from protocols.crypto import sm2, sm4
@@ -64,10 +64,10 @@ class DeviceKey:
 class DeviceSecrets:
     """The file of the device's keys and of the key that seals secrets in the store (mode 0600)."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, files: Files = SYSTEM_FILES) -> None:
         """Read the file, or make it with a first key of id 0 (unnumbered until provisioned)."""
-        self._path = path
-        if path.exists():
+        self._path, self._files = path, files
+        if files.exists(path):
             self._read()
         else:
             self.keys = [_new_key(0)]
@@ -110,7 +110,7 @@ class DeviceSecrets:
 
     def _read(self) -> None:
         try:
-            said = json.loads(self._path.read_text())
+            said = json.loads(self._files.read(self._path))
             pairs = [(int(item["id"]), bytes.fromhex(item["private"])) for item in said["keys"]]
             self.keys = [DeviceKey(key_id, private, sm2.public_key(private)) for key_id, private in pairs]
             self._seal_key = bytes.fromhex(said["seal"])
@@ -122,19 +122,12 @@ class DeviceSecrets:
             "keys": [{"id": key.key_id, "private": key.private.hex()} for key in self.keys],
             "seal": self._seal_key.hex(),
         }
+        files = self._files
         partial = self._path.with_suffix(".partial")
-        file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            os.write(file, json.dumps(said).encode())
-            os.fsync(file)
-        finally:
-            os.close(file)
-        partial.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        files.write(partial, json.dumps(said).encode())
+        files.sync(partial)
+        files.rename(partial, self._path)
+        files.sync(self._path.parent)
 
 
 def save_identity(tx: Transaction, identity: Identity, device_secrets: DeviceSecrets) -> None:

@@ -1,10 +1,10 @@
 """A gateway put together: stores, identity, journal, leases, replica, spool, link; and the services that run it."""
 
 import asyncio
-import random
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from random import Random, SystemRandom
 from zoneinfo import ZoneInfo
 
 from edge.core.clock import SiteTime, SystemClock
@@ -23,7 +23,7 @@ from edge.stations.site import Site, SiteSettings
 from edge.store.connection import Reader
 from edge.store.schema import Schema
 from edge.store.writer import StoreOptions, Writer
-from edge.sync.api import CloudApi
+from edge.sync.api import Api, CloudApi
 from edge.sync.backoff import Backoff
 from edge.sync.broker import BrokerLink
 from edge.sync.client import SyncClient, SyncParts
@@ -36,6 +36,8 @@ from edge.sync.signer import Signer
 from protocols.values.instants import Clock
 
 CORE_SCHEMAS = (IDENTITY_SCHEMA, JOURNAL_SCHEMA, LEASES_SCHEMA, COMMANDS_SCHEMA, DECLARATION_SCHEMA)
+
+_POLLS_A_LOOK = 4  # of the uploader, to one of the checkpoints
 
 _log = logger("gateway")
 
@@ -57,19 +59,41 @@ class GatewaySettings:
         return replace(self, cloud=replace(self.cloud, provisioning_code=code))
 
 
+@dataclass(frozen=True)
+class Outside:
+    """What a gateway has beyond its own machine: the way to the cloud, and chance (for the jitter of waits)."""
+
+    api: Api
+    random: Random
+
+
+def outside_of(settings: CloudSettings) -> Outside:
+    """The real cloud and the system's chance."""
+    return Outside(CloudApi(settings), SystemRandom())
+
+
 class Stores:
     """The three files of a gateway, each with its writer, and readers for lanes and for sync apart."""
 
-    def __init__(self, folder: Path, settings: StoreSettings, schemas: tuple[Schema, ...], *, vfs: str = "") -> None:
-        """Open all, or none: raises StoreLocked or StoreBroken."""
-        options = StoreOptions(
-            vfs=vfs,
+    def __init__(
+        self,
+        folder: Path,
+        settings: StoreSettings,
+        schemas: tuple[Schema, ...],
+        *,
+        vfs: str = "",
+        base: StoreOptions | None = None,
+    ) -> None:
+        """Open all, or none: raises StoreLocked or StoreBroken. `base` says what the settings do not."""
+        base = base or StoreOptions(vfs=vfs)
+        options = replace(
+            base,
             minimum_free_mb=settings.minimum_free_mb,
             reserve_mb=settings.reserve_mb,
             wal_soft_pages=settings.wal_soft_pages,
             wal_hard_pages=settings.wal_hard_pages,
         )
-        aside = StoreOptions(vfs=vfs, minimum_free_mb=settings.minimum_free_mb, reserve_mb=0, lazy_wait_s=0.2)
+        aside = replace(base, minimum_free_mb=settings.minimum_free_mb, reserve_mb=0, lazy_wait_s=0.2)
         self._writers: list[Writer] = []
         self._readers: list[Reader] = []
         try:
@@ -78,10 +102,10 @@ class Stores:
             self.spool_writer = self._open(folder / "spool.db", (SPOOL_SCHEMA,), aside)
             self.reader = self.read(self.writer)
             self.sync_reader = self.read(self.writer)
+            self.secrets = DeviceSecrets(folder / "device.key", base.files)
         except BaseException:
             self.close()
             raise
-        self.secrets = DeviceSecrets(folder / "device.key")
 
     def read(self, writer: Writer) -> Reader:
         """Another reader of a file, closed with the rest."""
@@ -106,8 +130,16 @@ class Gateway:
     """Everything of one site, from an identity on. `services` run it; `close` after they have stopped."""
 
     def __init__(
-        self, stores: Stores, identity: Identity, time: SiteTime, settings: GatewaySettings, *, software: str
+        self,
+        stores: Stores,
+        identity: Identity,
+        time: SiteTime,
+        settings: GatewaySettings,
+        *,
+        software: str,
+        outside: Outside | None = None,
     ) -> None:
+        outside = outside or outside_of(settings.cloud)
         journal = Journal(stores.writer, stores.reader, identity, time, software=software)
         leases = LeaseBook(
             stores.reader, journal.append, lambda: journal.head_seq, site=identity.site, epoch=identity.epoch
@@ -116,7 +148,14 @@ class Gateway:
         bounds = SpoolBounds(settings.spool.max_mb * 1024 * 1024, settings.spool.max_age_days)
         spool = Spool(stores.spool_writer, stores.read(stores.spool_writer), time, bounds)
         link = Link(now_ms=time.now_ms, ask_timeout_s=settings.site.station.ask_timeout_s)
-        self.signer = Signer(stores.secrets, journal, stores.writer, stores.sync_reader, time)
+        self.signer = Signer(
+            stores.secrets,
+            journal,
+            stores.writer,
+            stores.sync_reader,
+            time,
+            look_every_s=settings.sync.poll_s * _POLLS_A_LOOK,
+        )
         parts = SyncParts(
             identity=identity,
             secrets=stores.secrets,
@@ -129,10 +168,9 @@ class Gateway:
             signer=self.signer,
             time=time,
         )
-        chance = random.SystemRandom()
-        self.sync = SyncClient(parts, settings.cloud, settings.sync, chance, software=software)
+        self.sync = SyncClient(parts, outside.api, settings.sync, outside.random, software=software)
         self.commands = Commands(journal, stores.writer, stores.sync_reader, now_ms=time.now_ms)
-        self.broker = BrokerLink(settings.broker, spool, self.commands, time, chance)
+        self.broker = BrokerLink(settings.broker, spool, self.commands, time, outside.random)
         self._register()
         self.site = Site(
             identity=identity,
@@ -184,7 +222,9 @@ def site_time(settings: ClockSettings, clock: Clock | None = None) -> SiteTime:
     )
 
 
-async def identify(stores: Stores, settings: GatewaySettings, time: SiteTime, *, software: str) -> Identity:
+async def identify(
+    stores: Stores, settings: GatewaySettings, time: SiteTime, *, software: str, outside: Outside | None = None
+) -> Identity:
     """Who this gateway is: from the store, or by the one-time code, trying until the cloud answers.
 
     Raises Rejected where the cloud refuses the code, or none is given.
@@ -197,13 +237,13 @@ async def identify(stores: Stores, settings: GatewaySettings, time: SiteTime, *,
         raise Rejected(
             "not_provisioned", "set [cloud] provisioning_code, or run `python -m edge provision --code CODE`"
         )
-    backoff = Backoff(random.SystemRandom(), first_s=settings.sync.retry_first_s, most_s=settings.sync.retry_most_s)
-    api = CloudApi(cloud)
+    outside = outside or outside_of(cloud)
+    backoff = Backoff(outside.random, first_s=settings.sync.retry_first_s, most_s=settings.sync.retry_most_s)
     try:
         while True:
             try:
                 return await provision(
-                    api,
+                    outside.api,
                     stores.secrets,
                     stores.writer,
                     time,
@@ -215,7 +255,7 @@ async def identify(stores: Stores, settings: GatewaySettings, time: SiteTime, *,
                 _log.warning("the cloud cannot be reached to provision this gateway: %s", error)
             await asyncio.sleep(backoff.failed())
     finally:
-        await api.close()
+        await outside.api.close()
 
 
 async def _pong(_arguments: Arguments) -> Done:

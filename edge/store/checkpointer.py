@@ -9,7 +9,7 @@ import apsw
 from edge.core.log import logger
 from edge.store.connection import open_connection
 
-_LOOK_EVERY_S: Final = 1.0
+LOOK_EVERY_S: Final = 1.0
 
 _log = logger("store.checkpointer")
 
@@ -26,12 +26,13 @@ class WalCheckpointer:
         self._soft_pages = soft_pages
         self._pages = 0  # length of the log after the last commit
         self._done = 0  # how much of it was moved
+        self._seen = 0  # its length at the last look
         self._asked = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="wal-checkpointer", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin, in the thread."""
         self._thread.start()
 
     def grown(self, pages: int) -> None:
@@ -43,23 +44,32 @@ class WalCheckpointer:
             self._asked.set()
 
     def stop(self) -> None:
-        """End the thread; a checkpoint under way is finished first."""
+        """End the thread, if it was started; a checkpoint under way is finished first."""
         self._stopping = True
         self._asked.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         self._connection.close()
 
+    @property
+    def asked(self) -> bool:
+        """Whether the log has grown enough to be moved at once."""
+        return self._asked.is_set()
+
+    def look(self) -> bool:
+        """Move the log where it is asked for, or in a quiet moment; whether one should look again by and by."""
+        quiet = self._pages == self._seen
+        self._seen = self._pages
+        if self._asked.is_set() or (quiet and self._seen - self._done >= self._soft_pages // 2):
+            self._checkpoint()
+            self._asked.clear()
+        return not quiet
+
     def _run(self) -> None:
-        seen = 0
         while not self._stopping:
-            asked = self._asked.wait(_LOOK_EVERY_S)
-            if self._stopping:
-                return
-            quiet = self._pages == seen
-            seen = self._pages
-            if asked or (quiet and seen - self._done >= self._soft_pages // 2):
-                self._checkpoint()
-                self._asked.clear()
+            self._asked.wait(LOOK_EVERY_S)
+            if not self._stopping:
+                self.look()
 
     def _checkpoint(self) -> None:
         try:

@@ -2,10 +2,11 @@
 
 import contextlib
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+
+from edge.store.files import Files
 
 _MB: Final = 1024 * 1024
 _LOOK_EVERY_S: Final = 1.0
@@ -21,8 +22,17 @@ class Room:
     """Whether new business may be written, and a reserve file to give up when even facts in hand find no room."""
 
     def __init__(
-        self, reserve: Path, *, minimum_free_mb: int, reserve_mb: int, free_bytes: Callable[[Path], int]
+        self,
+        reserve: Path,
+        *,
+        minimum_free_mb: int,
+        reserve_mb: int,
+        free_bytes: Callable[[Path], int],
+        monotonic_s: Callable[[], float],
+        files: Files,
     ) -> None:
+        self._monotonic_s = monotonic_s
+        self._files = files
         self._folder = reserve.parent
         self._reserve = reserve
         self._minimum = minimum_free_mb * _MB
@@ -33,7 +43,7 @@ class Room:
 
     def low(self) -> bool:
         """Whether the disk is below the minimum; looks at it at most once a second."""
-        now_s = time.monotonic()
+        now_s = self._monotonic_s()
         if now_s - self._looked_s >= _LOOK_EVERY_S:
             self.look()
         return self._low
@@ -41,9 +51,9 @@ class Room:
     def look(self) -> int:
         """Free MB now; fills the reserve file again where there is room."""
         free = self._free_bytes(self._folder)
-        self._looked_s = time.monotonic()
+        self._looked_s = self._monotonic_s()
         self._low = free < self._minimum
-        wanted = bool(self._reserve_bytes) and not self._reserve.exists()
+        wanted = bool(self._reserve_bytes) and not self._files.exists(self._reserve)
         if wanted and free > self._minimum + 2 * self._reserve_bytes:
             self._fill()
         return free // _MB
@@ -51,21 +61,16 @@ class Room:
     def give_up_reserve(self) -> bool:
         """Free the reserve for facts in hand; True where there was one. Business stays refused."""
         self._low = True
-        self._looked_s = time.monotonic()
-        try:
-            self._reserve.unlink()
-        except FileNotFoundError:
-            return False
-        return True
+        self._looked_s = self._monotonic_s()
+        return self._files.remove(self._reserve)
 
     def _fill(self) -> None:
         """Make the file whole under another name first, so that a reserve is never half there."""
         partial = self._reserve.with_suffix(".reserve-partial")
         try:
-            with partial.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, self._reserve_bytes)
-            partial.rename(self._reserve)
+            self._files.allocate(partial, self._reserve_bytes)
+            self._files.rename(partial, self._reserve)
         except OSError:
             with contextlib.suppress(OSError):
-                partial.unlink()
+                self._files.remove(partial)
             self._low = True

@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -17,9 +16,12 @@ from edge.core.log import logger
 from edge.store.checkpointer import WalCheckpointer
 from edge.store.connection import StoreLock, check, open_connection
 from edge.store.errors import StoreBroken, StoreBusy, StoreFull, StoreStopped
+from edge.store.files import SYSTEM_FILES, Files
+from edge.store.gate import Gate
 from edge.store.room import Room, disk_free_bytes
 from edge.store.schema import Schema, migrate
 from edge.store.transaction import Transaction
+from edge.store.turns import Pace, Turns
 
 T = TypeVar("T")
 Unit = Callable[[Transaction], T]
@@ -35,7 +37,7 @@ _log = logger("store.writer")
 
 @dataclass(frozen=True)
 class StoreOptions:
-    """How a store is kept. Pages are of 4 KiB."""
+    """How a store is kept. Pages are of 4 KiB. With a `pace` it has no threads: its loop commits."""
 
     vfs: str = ""
     max_waiting: int = 1_000
@@ -45,6 +47,9 @@ class StoreOptions:
     wal_soft_pages: int = 4_000
     wal_hard_pages: int = 16_000
     free_bytes: Callable[[Path], int] = disk_free_bytes
+    monotonic_s: Callable[[], float] = time.monotonic
+    files: Files = SYSTEM_FILES
+    pace: Pace | None = None
 
 
 class _Item:
@@ -58,29 +63,6 @@ class _Item:
         self.in_hand = in_hand
         self.result: Any = None
         self.error: BaseException | None = None
-
-
-class _Gate:
-    """An event on one bare lock: a tenth of the cost of threading.Event, at every settlement. One thread waits."""
-
-    __slots__ = ("_lock",)
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lock.acquire()
-
-    def set(self) -> None:
-        """Let the waiting thread go, or the next that waits."""
-        with suppress(RuntimeError):  # it is open already
-            self._lock.release()
-
-    def clear(self) -> None:
-        """Shut it."""
-        self._lock.acquire(blocking=False)
-
-    def wait(self, timeout_s: float | None) -> None:
-        """Wait until it is set, and shut it again."""
-        self._lock.acquire(timeout=-1 if timeout_s is None else timeout_s)
 
 
 class Writer:
@@ -110,13 +92,14 @@ class Writer:
             minimum_free_mb=self.options.minimum_free_mb,
             reserve_mb=self.options.reserve_mb,
             free_bytes=self.options.free_bytes,
+            monotonic_s=self.options.monotonic_s,
+            files=self.options.files,
         )
         self.room.look()
         self.commits = 0
         self._tx = Transaction(self._connection)
         self._pending: deque[_Item] = deque()
         self._riders: deque[_Item] = deque()
-        self._wake = _Gate()
         self._wanted = 1
         self._expected = 1
         self._grouped = 0
@@ -126,9 +109,21 @@ class Writer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._checkpointer = WalCheckpointer(path, vfs=self.options.vfs, soft_pages=self.options.wal_soft_pages)
         self._connection.set_wal_hook(self._on_wal)
-        self._thread = threading.Thread(target=self._run, name=f"writer {path.name}", daemon=True)
+        self._turns: Turns | None = None
+        self._thread: threading.Thread | None = None
+        self._wake: Gate | Turns = self._start()
+
+    def _start(self) -> "Gate | Turns":
+        pace = self.options.pace
+        if pace is not None:
+            self._loop = pace.loop
+            self._turns = Turns(pace, self, lazy_wait_s=self.options.lazy_wait_s, look=self._checkpointer.look)
+            return self._turns
+        gate = self._gate = Gate()
+        self._thread = threading.Thread(target=self._run, name=f"writer {self.path.name}", daemon=True)
         self._thread.start()
         self._checkpointer.start()
+        return gate
 
     def submit(self, unit: Unit[T], *, in_hand: bool = False) -> "asyncio.Future[T]":
         """Run `unit(tx)` and await its result, durable.
@@ -161,7 +156,7 @@ class Writer:
         """As `submit`, blocking the calling thread: for start-up, before lanes open."""
         future: Future[T] = Future()
         self._enqueue(self._pending, _Item(unit, future, in_hand=in_hand))
-        self._wake.set()
+        self._hurry()
         return future.result()
 
     @property
@@ -174,14 +169,23 @@ class Writer:
         if self._stopping:
             return
         self._stopping = True
-        self._wake.set()
-        self._thread.join()
+        self._hurry()
+        if self._thread is not None:
+            self._thread.join()
+        if self._turns is not None:
+            self._turns.stop()
         left = [*self._pending, *self._riders]  # came in while the thread was ending
         _fail(left, StoreStopped("the store is closing"))
         self._deliver(left)
         self._checkpointer.stop()
         self._connection.close()
         self._lock.release()
+
+    def _hurry(self) -> None:
+        if self._turns is not None:
+            self._turns.hurry()
+        else:
+            self._wake.set()
 
     def _enqueue(self, queue: deque[_Item], item: _Item) -> None:
         if self._stopping:
@@ -190,7 +194,32 @@ class Writer:
             raise StoreBusy(f"{len(queue)} units wait already")
         queue.append(item)
 
-    # What follows runs in the writer's thread.
+    # What follows runs in the writer's thread, or in turns of its loop.
+
+    def waits(self) -> tuple[int, int]:
+        """Units and riders that wait."""
+        return len(self._pending), len(self._riders)
+
+    def take_group(self) -> list[_Item]:
+        """What is committed together next; for the driver alone, as the two that follow."""
+        pending, riders = self._pending, self._riders
+        group = [pending.popleft() for _ in range(min(len(pending), _MAX_GROUP))]
+        self._grouped = len(group)
+        group += [riders.popleft() for _ in range(min(len(riders), _MAX_RIDERS))]
+        return group
+
+    def commit_group(self, group: list[_Item]) -> None:
+        """Commit, and bound the log."""
+        self._commit_whatever_happens(group)
+        if self._checkpointer.asked:
+            self._checkpointer.look()
+        if self._wal_pages >= self.options.wal_hard_pages:
+            self._bound_wal()
+
+    def tell_group(self, group: list[_Item]) -> None:
+        """Deliver the outcomes, in the loop."""
+        for item in group:
+            _resolve(item)
 
     def _run(self) -> None:
         while True:
@@ -214,11 +243,7 @@ class Writer:
             self._sleep()
         if self._expected > 1 and len(pending) < self._expected and not self._stopping:
             self._await_units(self._expected, min(_MAX_GATHER_S, self._sync_s * _WAIT_SHARE))
-        group = [pending.popleft() for _ in range(min(len(pending), _MAX_GROUP))]
-        self._grouped = len(group)
-        riders = self._riders
-        group += [riders.popleft() for _ in range(min(len(riders), _MAX_RIDERS))]
-        return group
+        return self.take_group()
 
     def _sleep(self) -> None:
         """Wait for the first unit; riders alone wait a while for one to ride with."""
@@ -230,10 +255,10 @@ class Writer:
 
     def _await_units(self, count: int, timeout_s: float | None) -> None:
         self._wanted = count
-        self._wake.clear()
+        self._gate.clear()
         riders = len(self._riders)
         if len(self._pending) < count and not self._stopping and (timeout_s is not None or not riders):
-            self._wake.wait(timeout_s)
+            self._gate.wait(timeout_s)
         self._wanted = 1
 
     def _commit_whatever_happens(self, group: list[_Item]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import aiohttp
 
@@ -29,6 +29,21 @@ T = TypeVar("T")
 
 class SessionEnded(Rejected):
     """The token is no longer good: open a session again."""
+
+
+class Api(Protocol):
+    """Calls of a gateway to its cloud. `token` goes with every call once it is set."""
+
+    token: str
+
+    async def post(self, path: str, message: object, answer: type[T]) -> T:
+        """Send a message; raises Unreachable, SessionEnded or Rejected."""
+
+    async def get(self, path: str, answer: type[T], **query: int | str) -> T:
+        """Ask; raises Unreachable, SessionEnded or Rejected."""
+
+    async def close(self) -> None:
+        """Drop the connections; the next call opens them again."""
 
 
 class CloudApi:
@@ -66,8 +81,8 @@ class CloudApi:
         except (aiohttp.ClientError, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             raise Unreachable(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__) from error
         if status == HTTPStatus.OK:
-            return _decoded(said, answer)
-        raise _failure(status, said)
+            return decoded(said, answer)
+        raise failure_of(status, said)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._http is None:
@@ -98,15 +113,16 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return bytes(said)
 
 
-def _decoded(said: bytes, answer: type[T]) -> T:
+def decoded(said: bytes, answer: type[T]) -> T:
+    """An answer's message; raises Unreachable where it cannot be read."""
     try:
         return decode(said, answer)
     except Malformed as error:
         raise Unreachable(f"the answer cannot be read: {error}") from error
 
 
-def _failure(status: int, said: bytes) -> Exception:
-    """A gateway in between answers in words of its own: that is Unreachable, not the cloud's no."""
+def failure_of(status: int, said: bytes) -> Exception:
+    """What an answer other than 200 means. A proxy's own words are Unreachable, not the cloud's no."""
     try:
         fault = decode(said, Fault)
     except Malformed:

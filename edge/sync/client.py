@@ -18,13 +18,13 @@ from edge.replica.replica import Replica
 from edge.store.connection import Reader
 from edge.store.transaction import Transaction
 from edge.store.writer import Writer
-from edge.sync.api import HEARTBEAT, CloudApi
+from edge.sync.api import HEARTBEAT, Api
 from edge.sync.backoff import Backoff
 from edge.sync.declaration import Declarer
 from edge.sync.link import Link
 from edge.sync.rights import Reference, Rights
 from edge.sync.session import CloudSession
-from edge.sync.settings import CloudSettings, SyncSettings
+from edge.sync.settings import SyncSettings
 from edge.sync.signer import Signer
 from edge.sync.uploader import Diverged, Uploader
 from protocols.sync.messages import Heartbeat, HeartbeatAnswer
@@ -60,11 +60,9 @@ class SyncParts:
 class SyncClient:
     """Runs once at a time. Every call has a time-out, every failure a jittered wait; lanes never notice either."""
 
-    def __init__(
-        self, parts: SyncParts, cloud: CloudSettings, settings: SyncSettings, random: Random, *, software: str
-    ) -> None:
+    def __init__(self, parts: SyncParts, api: Api, settings: SyncSettings, random: Random, *, software: str) -> None:
         self._parts, self._settings, self._random = parts, settings, random
-        self._api = CloudApi(cloud)
+        self._api = api
         session = CloudSession(self._api, parts.signer, parts.identity, parts.time, software=software)
         self._session = session
         self.uploader = Uploader(session, parts.journal, parts.signer, parts.writer, parts.reader, parts.link, settings)

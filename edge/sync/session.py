@@ -9,7 +9,7 @@ from edge.core.clock import SiteTime
 from edge.core.log import logger
 from edge.journal.identity import DeviceSecrets, Identity, save_identity
 from edge.store.writer import Writer
-from edge.sync.api import PROVISION, SESSION, CloudApi, SessionEnded
+from edge.sync.api import PROVISION, SESSION, Api, SessionEnded
 from edge.sync.signer import Signer
 from protocols.sync.codec import provision_bytes, session_bytes
 from protocols.sync.messages import PROTOCOL, OpenSession, Provision, Provisioned, Session
@@ -20,7 +20,7 @@ _log = logger("sync.session")
 
 
 async def provision(
-    api: CloudApi, device_secrets: DeviceSecrets, writer: Writer, time: SiteTime, *, code: str, name: str, software: str
+    api: Api, device_secrets: DeviceSecrets, writer: Writer, time: SiteTime, *, code: str, name: str, software: str
 ) -> Identity:
     """Become a gateway of the cloud by a one-time code. The key is on disk before, so trying again is harmless."""
     key = device_secrets.newest()
@@ -38,7 +38,7 @@ async def provision(
 class CloudSession:
     """Calls with a token, opened at the first call and again when the cloud has ended it."""
 
-    def __init__(self, api: CloudApi, signer: Signer, identity: Identity, time: SiteTime, *, software: str) -> None:
+    def __init__(self, api: Api, signer: Signer, identity: Identity, time: SiteTime, *, software: str) -> None:
         self._api, self._signer, self._identity, self._time = api, signer, identity, time
         self._software = software
         self.generation = 0

@@ -19,7 +19,6 @@ from protocols.payments.facts import KeyRotated
 
 CHECKPOINT_ENTRIES = 256
 CHECKPOINT_S = 60.0
-_LOOK_EVERY_S = 1.0
 
 _log = logger("sync.signer")
 
@@ -28,10 +27,18 @@ class Signer:
     """Signs with the key that the stream's position calls for, and rotates keys (rule 22)."""
 
     def __init__(
-        self, device_secrets: DeviceSecrets, journal: Journal, writer: Writer, reader: Reader, time: SiteTime
+        self,
+        device_secrets: DeviceSecrets,
+        journal: Journal,
+        writer: Writer,
+        reader: Reader,
+        time: SiteTime,
+        *,
+        look_every_s: float = 1.0,
     ) -> None:
         self._secrets, self._journal, self._writer, self._reader = device_secrets, journal, writer, reader
         self._time = time
+        self._look_every_s = look_every_s
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="signer")
         self._last_seq = 0
         self._last_ms = time.monotonic_ms()
@@ -83,7 +90,7 @@ class Signer:
     async def run(self) -> None:
         """With no network too: a checkpoint every 256 entries or 60 s while there is something new."""
         while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(self._look_every_s)
             new = self._journal.head_seq - self._last_seq
             late = self._time.monotonic_ms() - self._last_ms >= CHECKPOINT_S * 1000
             if new >= CHECKPOINT_ENTRIES or (new and late):

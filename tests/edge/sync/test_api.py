@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.core.errors import Rejected, Unreachable
-from edge.sync.api import CloudApi, SessionEnded, _decoded, _failure
+from edge.sync.api import CloudApi, SessionEnded, decoded, failure_of
 from edge.sync.settings import CloudSettings
 from protocols.sync.codec import encode
 from protocols.sync.messages import BatchAnswer, Fault, HeartbeatAnswer, LeasePage, ReplicaPage
@@ -120,5 +120,5 @@ async def test_a_server_that_takes_the_call_and_says_nothing_is_given_up_in_time
 def test_any_bytes_for_an_answer_end_as_a_typed_error_or_a_message(body: bytes) -> None:
     for kind in (BatchAnswer, HeartbeatAnswer, LeasePage, ReplicaPage):
         with suppress(Unreachable):
-            assert isinstance(_decoded(body, kind), kind)
-    assert isinstance(_failure(500, body), (Unreachable, Rejected))
+            assert isinstance(decoded(body, kind), kind)
+    assert isinstance(failure_of(500, body), (Unreachable, Rejected))
