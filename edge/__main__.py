@@ -1,4 +1,4 @@
-"""`python -m edge run|check|status|provision|settings|drivers`: the gateway's process and what looks at it."""
+"""`python -m edge run|check|status|verify|provision|settings|drivers`: the gateway's process and what looks at it."""
 
 import argparse
 import asyncio
@@ -11,20 +11,26 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Final
 
+import apsw
+
 from edge.core.errors import EdgeError
 from edge.core.log import configure, logger
 from edge.core.supervisor import Supervisor
 from edge.drivers.registry import DRIVERS
 from edge.journal.identity import DeviceSecrets, load_identity
 from edge.journal.journal import read_committed
+from edge.journal.verify import Fault, Verdict, file_faults, receipt_fault, verify
+from edge.leases import audit
 from edge.settings import EdgeSettings, read_settings, state_folder
 from edge.stations.canteen.station import SCHEMA, build_station
 from edge.stations.gateway import Gateway, GatewaySettings, Stores, identify, site_time
 from edge.store.connection import Reader
-from edge.store.errors import StoreError
+from edge.store.errors import StoreBroken, StoreError
 from protocols.crypto.selftest import run_self_test
 from protocols.settings.checker import Problem
 from protocols.settings.render import render
+from protocols.values.errors import Malformed
+from protocols.values.ids import EntryId
 
 SOFTWARE: Final = "quartermaster-edge 0.1.0"
 _SWITCH_INTERVAL_S: Final = 0.0005
@@ -68,6 +74,8 @@ def _act(options: argparse.Namespace, path: Path, settings: EdgeSettings) -> int
         print(json.dumps(said) if options.json else "\n".join(f"{name}: {value}" for name, value in said.items()))
         return _OK
     run_self_test()
+    if options.command == "verify":
+        return _verify(folder, options)
     sys.setswitchinterval(_SWITCH_INTERVAL_S)  # so that a signature under way holds up no lane
     parts = _gateway_settings(settings)
     if options.command == "provision":
@@ -153,6 +161,71 @@ def status(folder: Path) -> dict[str, int | bool]:
     }
 
 
+def _verify(folder: Path, options: argparse.Namespace) -> int:
+    path = folder / "journal.db"
+    if not path.exists() or not (folder / "device.key").exists():
+        print(f"there is no journal in {folder}")
+        return _FAILED
+    receipt = _receipt(options.receipt) if options.receipt else None
+    device_secrets = DeviceSecrets(folder / "device.key")
+    try:
+        reader = Reader(path)
+    except apsw.Error as error:
+        raise StoreBroken(f"{path} is damaged: {error}") from error
+    try:
+        reader.rows("BEGIN")  # one snapshot, however long it takes and whatever the gateway writes meanwhile
+        identity = load_identity(reader, device_secrets)
+        if identity is None:
+            print(f"the gateway of {folder} was never provisioned")
+            return _FAILED
+        verdict = verify(
+            reader,
+            [(key.key_id, key.public) for key in device_secrets.keys],
+            device=identity.device,
+            epoch=identity.epoch,
+            audit=lambda: audit.verify(reader),
+            every_signature=not options.quick,
+        )
+        faults = [*file_faults(reader), *verdict.faults]
+        if receipt is not None:
+            faults += _receipt_faults(reader, verdict, *receipt)
+    finally:
+        reader.close()
+    _tell(verdict, faults)
+    return _FAILED if faults else _OK
+
+
+def _receipt(text: str) -> tuple[EntryId, str]:
+    name, _, mark = text.removeprefix("QMR").rpartition("-")
+    try:
+        return EntryId.parse(name), mark
+    except Malformed as error:
+        raise EdgeError(f"a receipt's code reads DEVICE-EPOCH-SEQ-MARK, not {text}") from error
+
+
+def _receipt_faults(reader: Reader, verdict: Verdict, entry: EntryId, mark: str) -> list[Fault]:
+    if (entry.device, entry.epoch) != (verdict.device, verdict.epoch):
+        raise EdgeError(f"the receipt is of device {entry.device}, epoch {entry.epoch}, not of this journal")
+    fault = receipt_fault(reader, entry.seq, mark)
+    return [fault] if fault else []
+
+
+def _tell(verdict: Verdict, faults: list[Fault]) -> None:
+    print(
+        f"device {verdict.device}, epoch {verdict.epoch}: entries {verdict.first_seq} to {verdict.last_seq}, "
+        f"{verdict.checkpoints} checkpoints, signed through entry {verdict.signed_through}"
+    )
+    if not faults:
+        print("the journal is whole")
+        return
+    first = min((fault.seq for fault in faults if fault.seq), default=0)
+    print(f"THE JOURNAL IS NOT WHOLE{f', first at entry {first}' if first else ''}")
+    for fault in faults:
+        print(f"  {fault.part}{f' {fault.seq}' if fault.seq else ''}: {fault.words}")
+    if verdict.untold:
+        print(f"  and {verdict.untold} more")
+
+
 def _gateway_settings(settings: EdgeSettings) -> GatewaySettings:
     return GatewaySettings(
         cloud=settings.cloud,
@@ -184,6 +257,10 @@ def _parser() -> argparse.ArgumentParser:
     looking = commands.add_parser("status", help="how the store stands")
     looking.add_argument("--json", action="store_true")
     _with_config(looking)
+    proving = commands.add_parser("verify", help="say whether the journal is whole; reads beside a running gateway")
+    proving.add_argument("--quick", action="store_true", help="reckon only the newest signature of each key")
+    proving.add_argument("--receipt", default="", help="compare the code of a receipt too: DEVICE-EPOCH-SEQ-MARK")
+    _with_config(proving)
     joining = commands.add_parser("provision", help="become a gateway of the cloud")
     joining.add_argument("--code", required=True, help="one-time code of the console")
     _with_config(joining)
