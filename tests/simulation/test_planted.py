@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.planted.detectors import Detector
 from tests.simulation.planted.mechanical import keyed, sites_of
 from tests.simulation.planted.mutant import Change, DoesNotApply, Mutant, load_named
+from tests.simulation.planted.overlay import Base
 from tests.simulation.planted.plan import FILES, equal_keys, mechanical
+from tests.simulation.planted.runner import prove_sound, run, summary
 from tools.environment import ROOT
 
 LEAST_NAMED = 26
@@ -51,6 +54,34 @@ def test_what_is_known_as_equal_is_still_there_and_never_drawn() -> None:
 def test_a_patch_that_does_not_fit_exactly_once_is_an_error(old: str, new: str) -> None:
     with pytest.raises(DoesNotApply):
         Change("a.py", old, new).apply("once twice twice")
+
+
+def test_a_bug_is_found_lives_on_or_hangs_as_its_detector_says() -> None:
+    account = "Account(1, 1, 1)"
+    act = f"post({{{account}: 5}}, Transfer(5, {account}, Account(10, 1, 1), 6))"
+    statement = (
+        "import sys; from protocols.ledger.accounts import Account, Transfer\n"
+        "from protocols.ledger.balances import post, Overdrawn\n"
+        f"try: {act}\nexcept Overdrawn: pass\nelse: sys.exit(1)"
+    )
+    probe = Detector("probe", "timeit", ("-n", "1", "-r", "1", statement), timeout_s=20)
+    file = "protocols/ledger/balances.py"
+    mutants = [
+        Mutant("floor", "", (Change(file, "if balance < amount:", "if balance < 0:"),)),
+        Mutant("words", "", (Change(file, '"""Pure balance rules.', '"""Balance rules.'),)),
+        Mutant("loop", "", (Change(file, "    kind, debit, credit, amount = transfer\n", "    while True: pass\n"),)),
+    ]
+    with Base() as base:
+        prove_sound([probe], base)
+        results = list(run(mutants, [probe._replace(timeout_s=3)], base))
+    assert [(each.name, each.found, each.by) for each in results] == [
+        ("floor", True, "probe"),
+        ("words", False, ""),
+        ("loop", True, "probe (hang)"),
+    ]
+    told = summary(results, {"words": "a comment"})
+    assert (told["planted"], told["found"], told["mechanical"]) == (3, 2, 0)
+    assert told["survivors"][0]["why"] == "a comment"
 
 
 @pytest.fixture

@@ -7,44 +7,14 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
 
 from tests.simulation.planted.detectors import DETECTORS, Detector
 from tests.simulation.planted.mutant import DoesNotApply, Mutant, load_named
 from tests.simulation.planted.overlay import Base
 from tests.simulation.planted.plan import MECHANICAL_MANY, mechanical, reasons
-from tests.simulation.planted.runner import Result, Unsound, prove_sound, run
-
-NAMED_SHARE: Final = 0.95
-MECHANICAL_SHARE: Final = 0.80
-
-
-def summary(results: Iterable[Result], why: dict[str, str]) -> dict[str, Any]:
-    """Counts, and the survivors with what is known of each."""
-    told = list(results)
-    named, drawn = [r for r in told if not r.mechanical], [r for r in told if r.mechanical]
-    survivors = [
-        {"name": r.name, "mechanical": r.mechanical, "says": r.words, "why": why.get(r.name, "")}
-        for r in told
-        if not r.found
-    ]
-    return {
-        "planted": len(named),
-        "found": sum(r.found for r in named),
-        "mechanical": len(drawn),
-        "mechanical_found": sum(r.found for r in drawn),
-        "survivors": survivors,
-    }
-
-
-def enough(told: dict[str, Any]) -> bool:
-    """Whether the shares that must be found were found."""
-    return bool(
-        told["found"] >= NAMED_SHARE * told["planted"]
-        and told["mechanical_found"] >= MECHANICAL_SHARE * told["mechanical"]
-    )
+from tests.simulation.planted.runner import Unsound, enough, prove_sound, run, summary
 
 
 def _chosen(options: argparse.Namespace, base: Base) -> list[Mutant]:

@@ -1,5 +1,6 @@
 """A tree of hard links to one copy of the code: a mutant gets its own in a tenth of a second and shares what it can."""
 
+import compileall
 import os
 import shutil
 import tempfile
@@ -32,6 +33,7 @@ class Base:
                 shutil.copytree(source, self.code / name, ignore=_LEFT_OUT)
             else:
                 shutil.copy2(source, self.code / name)
+        compileall.compile_dir(self.code, quiet=2)
 
     def read(self, path: str) -> str:
         """A file's text as the run sees it. Raises OSError."""

@@ -6,15 +6,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.simulation.planted.detectors import Detector, in_order
-from tests.simulation.planted.mutant import Mutant
+from tests.simulation.planted.detectors import DETECTORS, Detector, in_order
+from tests.simulation.planted.mutant import Mutant, load_named
 from tests.simulation.planted.overlay import Base, Overlay
+from tests.simulation.planted.plan import mechanical, reasons
 
+NAMED_SHARE: Final = 0.95
+MECHANICAL_SHARE: Final = 0.80
 _FOUND: Final = 1
 _KEPT_WORDS: Final = 300
 _GUARD: Final = "tests.simulation.planted.guarded"
@@ -66,6 +69,45 @@ def prove_sound(detectors: Sequence[Detector], base: Base) -> dict[str, float]:
         if seen.status:
             raise Unsound(f"{detector.name} objects to the code as it is ({seen.status}): {seen.said}")
     return seconds
+
+
+def summary(results: Iterable[Result], why: dict[str, str]) -> dict[str, Any]:
+    """Counts, and the survivors with what is known of each."""
+    told = list(results)
+    named, drawn = [r for r in told if not r.mechanical], [r for r in told if r.mechanical]
+    survivors = [
+        {"name": r.name, "mechanical": r.mechanical, "says": r.words, "why": why.get(r.name, "")}
+        for r in told
+        if not r.found
+    ]
+    return {
+        "planted": len(named),
+        "found": sum(r.found for r in named),
+        "mechanical": len(drawn),
+        "mechanical_found": sum(r.found for r in drawn),
+        "survivors": survivors,
+    }
+
+
+def enough(told: dict[str, Any]) -> bool:
+    """Whether the shares that must be found were found."""
+    return bool(
+        told["found"] >= NAMED_SHARE * told["planted"]
+        and told["mechanical_found"] >= MECHANICAL_SHARE * told["mechanical"]
+    )
+
+
+def run_all(*, jobs: int = 2, told: Callable[[Result], object] = lambda _: None) -> dict[str, Any]:
+    """All named mutants and the sample; the summary. Raises DoesNotApply or Unsound."""
+    detectors = list(DETECTORS.values())
+    results = []
+    with Base() as base:
+        mutants = [*load_named(), *mechanical(base.read)]
+        prove_sound(detectors, base)
+        for result in run(mutants, detectors, base, jobs=jobs):
+            told(result)
+            results.append(result)
+    return summary(results, reasons())
 
 
 def _judge(mutant: Mutant, patched: dict[str, str], detectors: Sequence[Detector], base: Base) -> Result:
