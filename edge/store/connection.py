@@ -17,13 +17,21 @@ _BUSY_MS: Final = 10_000
 def open_connection(path: Path, *, vfs: str = "") -> apsw.Connection:
     """A connection in WAL mode that syncs at each commit and checkpoints only when told to (rule 18)."""
     connection = apsw.Connection(str(path), vfs=vfs or None)
-    connection.set_busy_timeout(_BUSY_MS)
+    try:
+        connection.set_busy_timeout(_BUSY_MS)
+        _write_ahead(connection, path)
+        connection.execute("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000")
+        connection.wal_autocheckpoint(0)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _write_ahead(connection: apsw.Connection, path: Path) -> None:
     mode = connection.pragma("journal_mode", "wal")
     if mode != "wal":
         raise StoreBroken(f"{path} cannot be put into WAL mode, it stays in {mode}")
-    connection.execute("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000")
-    connection.wal_autocheckpoint(0)
-    return connection
 
 
 def check(connection: apsw.Connection) -> None:

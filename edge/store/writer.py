@@ -78,14 +78,11 @@ class Writer:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = StoreLock(path.with_suffix(".lock"))
         try:
-            self._connection = open_connection(path, vfs=self.options.vfs)
-            check(self._connection)
-            migrate(self._connection, schemas)
-        except apsw.Error as error:
+            self._connection, self._checkpointer = _opened(path, schemas, self.options)
+        except BaseException as error:
             self._lock.release()
-            raise StoreBroken(f"{path.name} cannot be opened: {error}") from error
-        except BaseException:
-            self._lock.release()
+            if isinstance(error, apsw.Error):
+                raise StoreBroken(f"{path.name} cannot be opened: {error}") from error
             raise
         self.room = Room(
             path.with_suffix(".reserve"),
@@ -107,7 +104,6 @@ class Writer:
         self._wal_pages = 0
         self._stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._checkpointer = WalCheckpointer(path, vfs=self.options.vfs, soft_pages=self.options.wal_soft_pages)
         self._connection.set_wal_hook(self._on_wal)
         self._turns: Turns | None = None
         self._thread: threading.Thread | None = None
@@ -362,6 +358,17 @@ class Writer:
             return
         if done >= in_log:
             self._wal_pages = 0
+
+
+def _opened(path: Path, schemas: Iterable[Schema], options: StoreOptions) -> tuple[apsw.Connection, WalCheckpointer]:
+    connection = open_connection(path, vfs=options.vfs)
+    try:
+        check(connection)
+        migrate(connection, schemas)
+        return connection, WalCheckpointer(path, vfs=options.vfs, soft_pages=options.wal_soft_pages)
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _refuse(group: list[_Item], reason: str) -> None:

@@ -5,7 +5,7 @@ import hashlib
 import secrets
 from asyncio.base_events import BaseEventLoop
 from collections.abc import Callable, Coroutine, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from random import Random
 from typing import Any, TypeVar
@@ -63,7 +63,9 @@ class SimLoop(BaseEventLoop):
         self.tasks_made = 0
         self._selector = _Jump(self)
         self._clock_resolution = _RESOLUTION_S
+        self.complaints: list[dict[str, Any]] = []
         self.set_task_factory(_make_task)
+        self.set_exception_handler(lambda _loop, context: self.complaints.append(context))
 
     def time(self) -> float:
         """Virtual seconds."""
@@ -108,7 +110,7 @@ class SimClock:
     """One machine's clocks over the world's time: set wrong, drifting, jumping."""
 
     def __init__(
-        self, loop: SimLoop, *, start_ms: int = 1_800_000_000_000, offset_ms: int = 0, drift_ppm: int = 0
+        self, loop: SimLoop, start_ms: int = 1_800_000_000_000, *, offset_ms: int = 0, drift_ppm: int = 0
     ) -> None:
         self._loop = loop
         self._start_ms = start_ms
@@ -185,3 +187,10 @@ def quick_signatures() -> Iterator[None]:
 
 def _mark(public: bytes, message: bytes) -> bytes:
     return hashlib.sha512(public + hashlib.sha256(message).digest()).digest()
+
+
+@contextmanager
+def sealed_world(seed: int, *, real_signatures: bool = False) -> Iterator[None]:
+    """Chance from the seed, and quick signatures unless the real ones are asked for."""
+    with chance_from(Random(f"{seed}:secrets")), nullcontext() if real_signatures else quick_signatures():
+        yield
