@@ -1,7 +1,8 @@
 """Our cashier: leases sized by the cloud's own code, spent by the edge's own, crossing only while a site is online."""
 
 from collections import Counter, defaultdict
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from protocols.payments.periods import Moment
 from protocols.payments.plan import Plan, RuleBook
@@ -76,7 +77,34 @@ class Leases:
 
     def settle_all(self) -> None:
         """Every site online until nothing is left to say."""
-        self._exchange(self.tills)
+        self._exchange(list(self.tills))
+
+    def fen_astray(self) -> int:
+        """How far the books and what people put in and ate are apart; money cleared at month end is not theirs."""
+        apart = 0
+        for person in self._people:
+            held = self.office.held(person)
+            everywhere = sum(self.office.free(person).values()) + sum(held.values())
+            left = self.put_in_fen[person] - self.eaten_fen[person] - self.office.cleared_fen[person]
+            apart += abs(everywhere - left)
+            for site, till in self.tills.items():
+                here = till.book.balances(person)
+                apart += sum(abs(here.get(b, 0) - held.get((site, b), 0)) for b in self._order)
+        return apart
+
+    def figures(self) -> dict[str, Any]:
+        """For the report."""
+        beyond = sum(self.eaten_fen[person] > self.put_in_fen[person] for person in self._people)
+        return {
+            **self.tally.figures(self._ceiling),
+            "overdrafts": self.office.overdrafts + beyond,
+            "overdraft_fen": self.office.overdraft_fen,
+            "fen_astray": self.fen_astray(),
+            "tapped_again": self.tapped_again,
+            "lost": {
+                reason: {"purchases": self.lost[reason], "fen": fen} for reason, fen in sorted(self.lost_fen.items())
+            },
+        }
 
     def _want(self, event: Event, who: str) -> None:
         taken = self._try(event)
@@ -116,7 +144,7 @@ class Leases:
     def _online(self) -> list[int]:
         return [site for site in self.tills if self._calendar.online(site, self._minute)]
 
-    def _exchange(self, sites: "list[int] | dict[int, Till]") -> None:
+    def _exchange(self, sites: Sequence[int]) -> None:
         for _ in range(ROUNDS_MOST):
             facts = {site: self.tills[site].unsent() for site in sites}
             for site, entries in facts.items():
@@ -154,7 +182,9 @@ class Leases:
         missing = event.fen - here
         word = "online" if self._calendar.online(site, event.minute) else "offline"
         underway = sum(
-            m.amount for m in self.office.messages[site][self.tills[site].book.n :] if m.person == person and m.kind == 1
+            m.amount
+            for m in self.office.messages[site][self.tills[site].book.n :]
+            if m.person == person and m.kind == 1
         )
         if missing <= underway:
             if missing > underway - self._late[site][person]:

@@ -1,6 +1,6 @@
 """The cloud's side of leases over plain dicts: the real sizing, the real effects of facts, nothing decided here."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ from cloud.ledger.books import Books, Key, Question
 from cloud.ledger.effects import effects_of
 from cloud.ledger.leases import Part, home_grants, recalls, visitor_grants
 from protocols.journal.kinds import Kind
-from protocols.ledger.accounts import Owner
+from protocols.ledger.accounts import Owner, TransferKind
 from protocols.sync.messages import LeaseKind, LeaseMessage
 
 EPOCH: Final = 1
@@ -29,6 +29,7 @@ class Office:
         self.messages: dict[int, list[LeaseMessage]] = {site: [] for site in self.sites}
         self.overdrafts = 0
         self.overdraft_fen = 0
+        self.cleared_fen: Counter[int] = Counter()  # by person
         self._books = {site: Books(ORGANISATION, site, EPOCH, 0, self.balances) for site in self.sites}
         self._taken = dict.fromkeys(self.sites, 0)
         self._order = list(order)
@@ -75,6 +76,7 @@ class Office:
         for books in self._books.values():
             books.cut = frozenset(self._cut)
         for key in [key for key in self.balances if key[0] == PERSON and key[2] == bucket and key[3] == 0]:
+            self.cleared_fen[key[1]] += self.balances[key]
             self.balances[key] = 0
         for site in self.sites:
             self._send(site, LeaseKind.CUTOFF, 0, Part(bucket, 0))
@@ -84,7 +86,9 @@ class Office:
         books = self._books[site]
         for kind, payload in entries:
             self._taken[site] += 1
-            for _kind, debit, _credit, fen in effects_of(kind, payload, self._taken[site], books):
+            for movement, debit, _credit, fen in effects_of(kind, payload, self._taken[site], books):
+                if movement == TransferKind.CLEARING:
+                    self.cleared_fen[debit[1]] += fen
                 if debit[0] == _EXCEPTIONS:
                     self.overdrafts += 1
                     self.overdraft_fen += fen

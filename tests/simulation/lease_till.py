@@ -71,11 +71,13 @@ class Till:
         return plan
 
     def apply(self, messages: Iterable[LeaseMessage]) -> None:
-        """Lease messages of one page; answers are entries of the same unit."""
+        """Lease messages of one page; answers are entries of the same unit.
+
+        No `sweep`: it returns what refunds put into cut-off buckets, and nothing is refunded here.
+        """
         self._begin()
         if self.book.apply(self._tx, messages).gap:
             raise AssertionError("the page did not fit on to the book")
-        self.book.sweep(self._tx)
 
     def unsent(self) -> list[tuple[int, Any]]:
         """Entries the cloud has not had."""
