@@ -50,11 +50,13 @@ class Leases:
             for minute in range(CLEARING_MINUTE, trace.events[-1].minute, MINUTES_A_DAY)
             if self._calendar.day(minute) % 100 == 1 and minute > MINUTES_A_DAY
         ][::-1]
-        self._minute = -1
+        self._minute = 0
         self._changes = self._calendar.changes()[::-1]
         self._late: dict[int, Counter[int]] = defaultdict(Counter)  # site -> person -> money in since it was cut off
+        self._visits: set[tuple[int, int, int]] = set()
         self.put_in_fen: Counter[int] = Counter()
         self.eaten_fen: Counter[int] = Counter()
+        self.beyond_put_in = 0  # purchases by people who had not put in so much
         for diner in trace.diners:
             self.office.homes[diner.person] = (diner.home, meal_fen)
             self._put(diner.person, CASH, diner.cash_fen)
@@ -71,7 +73,7 @@ class Leases:
         elif event.kind == SUBSIDY:
             self._put(event.person, last_day_of_month(self._calendar.day(event.minute)), event.fen)
         elif event.kind == ANNOUNCED:
-            self.office.ask(event.place, event.person, self.office.homes[event.person][1])
+            self._announce(event)
         else:
             self._want(event, "visiting" if visiting else "home")
 
@@ -94,10 +96,9 @@ class Leases:
 
     def figures(self) -> dict[str, Any]:
         """For the report."""
-        beyond = sum(self.eaten_fen[person] > self.put_in_fen[person] for person in self._people)
         return {
             **self.tally.figures(self._ceiling),
-            "overdrafts": self.office.overdrafts + beyond,
+            "overdrafts": self.office.overdrafts + self.beyond_put_in,
             "overdraft_fen": self.office.overdraft_fen,
             "fen_astray": self.fen_astray(),
             "tapped_again": self.tapped_again,
@@ -105,6 +106,13 @@ class Leases:
                 reason: {"purchases": self.lost[reason], "fen": fen} for reason, fen in sorted(self.lost_fen.items())
             },
         }
+
+    def _announce(self, event: Event) -> None:
+        """A meal moves, once a day (`announce_visit`)."""
+        visit = (event.person, event.place, self._calendar.day(event.minute))
+        if visit not in self._visits:
+            self._visits.add(visit)
+            self.office.ask(event.place, event.person, self.office.homes[event.person][1])
 
     def _want(self, event: Event, who: str) -> None:
         taken = self._try(event)
@@ -114,6 +122,7 @@ class Leases:
             self.tapped_again += taken
         if taken:
             self.eaten_fen[event.person] += event.fen
+            self.beyond_put_in += self.eaten_fen[event.person] > self.put_in_fen[event.person]
         elif self._ceiling.accepted[len(self.tally.accepted)]:
             reason = f"{who}: {self._why(event)}"
             self.lost[reason] += 1
@@ -124,19 +133,24 @@ class Leases:
         till, person = self.tills[event.place], self._people[event.person]
         moment = self._moment(event.minute)
         online = self._calendar.online(event.place, event.minute)
-        for _ in range(3):  # the lane asks the cloud twice at most
-            outcome = till.pay(person, event.fen, moment, online=online)
+        outcome = till.pay(person, event.fen, moment, online=online)
+        for _ in range(2):  # so often a lane asks the cloud
             if isinstance(outcome, Plan) or outcome.reason not in MENDABLE or not online:
                 break
             self.office.ask(event.place, event.person, outcome.amount_fen)
             self._pull(event.place)
+            outcome = till.pay(person, event.fen, moment, online=online)
         return isinstance(outcome, Plan)
 
     def _until(self, minute: int) -> None:
-        self._minute = minute
+        """Say what is to say, and at the last minute before each coming and going of a network in between."""
+        self._exchange(self._online())
         while self._changes and self._changes[-1][0] <= minute:
-            _, site = self._changes.pop()
+            at, site = self._changes.pop()
+            self._minute = max(self._minute, at - 1)
+            self._exchange(self._online())
             self._late[site].clear()
+        self._minute = minute
         if self._clearings and self._clearings[-1][0] <= minute:
             self.office.clear(self._clearings.pop()[1])
         self._exchange(self._online())
@@ -189,7 +203,7 @@ class Leases:
         if missing <= underway:
             if missing > underway - self._late[site][person]:
                 return f"{word}, put in during the cut"
-            return f"{word}, granted, on its way"
+            return f"{word}, granted during the cut"
         if missing <= underway + free - late:
             return f"{word}, kept by the cloud"
         if missing <= underway + free:

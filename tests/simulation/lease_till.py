@@ -14,7 +14,7 @@ from edge.store.transaction import Transaction
 from protocols.journal.kinds import Kind
 from protocols.payments.facts import Settlement
 from protocols.payments.periods import Moment
-from protocols.payments.plan import Payment, Plan, RuleBook, plan_payment
+from protocols.payments.plan import NeedPin, Payment, Plan, RuleBook, plan_payment
 from protocols.payments.reference import Credential, CredentialKind, LaneKind, Person
 from protocols.payments.refusals import Reason, Refusal
 from protocols.sync.messages import LeaseMessage
@@ -64,10 +64,9 @@ class Till:
             online=online,
         )
         plan = plan_payment(self.rules, self.book, payment)
+        assert not isinstance(plan, NeedPin), "nobody here has a PIN"
         if isinstance(plan, Plan):
             self._write(person.id, plan, moment)
-        elif not isinstance(plan, Refusal):
-            raise AssertionError(f"nobody asks for a PIN here: {plan}")
         return plan
 
     def apply(self, messages: Iterable[LeaseMessage]) -> None:
@@ -76,8 +75,8 @@ class Till:
         No `sweep`: it returns what refunds put into cut-off buckets, and nothing is refunded here.
         """
         self._begin()
-        if self.book.apply(self._tx, messages).gap:
-            raise AssertionError("the page did not fit on to the book")
+        applied = self.book.apply(self._tx, messages)
+        assert not applied.gap, "the page does not fit on to the book"
 
     def unsent(self) -> list[tuple[int, Any]]:
         """Entries the cloud has not had."""
@@ -112,6 +111,6 @@ class Till:
             self.book.use(self._tx, person, *counter)
         self._append(self._tx, Kind.SETTLEMENT, sale, subject=f"p{person}")
 
-    def _append(self, _tx: Transaction, kind: int, payload: msgspec.Struct | bytes, *, subject: str = "") -> None:
+    def _append(self, tx: Transaction, kind: int, payload: msgspec.Struct | bytes, *, subject: str = "") -> None:
         """The journal's place: facts in order. Chain and disk are other tests' matter."""
         self.entries.append((int(kind), payload))

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from protocols.values.instants import date_to_day, day_to_date
+from protocols.values.instants import day_to_date
 from tests.simulation.trace import (
     ANNOUNCED,
     MINUTES_A_DAY,
@@ -98,9 +98,9 @@ def draw_cuts(random: Random) -> list[Cut]:
     Besides, each site has one of three whole days somewhere in the month.
     """
     spans: dict[int, list[tuple[int, int]]] = {1: [], 2: []}
-    for site in spans:
+    for site, mine in spans.items():
         start = random.randrange(DAYS * MINUTES_A_DAY - LONGEST_MINUTES)
-        spans[site].append((start, start + LONGEST_MINUTES))
+        mine.append((start, start + LONGEST_MINUTES))
         minute = 0.0
         while (minute := minute + random.expovariate(1 / MINUTES_A_DAY)) < DAYS * MINUTES_A_DAY:
             length = _length(random)
