@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from cloud.core.database import Transaction
 from cloud.ledger.accounts import available, receivable
-from cloud.ledger.lease_store import Holder, Outgoing, send
 from cloud.ledger.leases import recalls
-from cloud.ledger.posting import claim, load_balances, post_lines
+from cloud.ledger.messages import send
+from cloud.ledger.posting import post_lines
 from cloud.ledger.sizing import held_by_sites
+from cloud.ledger.store import Holder, LedgerStore, Outgoing
 from protocols.ledger.accounts import Account, Transfer, TransferKind
 from protocols.sync.messages import LeaseKind
 
@@ -23,16 +23,16 @@ class Shrunk:
 
 
 async def shrink(
-    tx: Transaction, person: int, bucket: int, amount: int, *,
+    store: LedgerStore, person: int, bucket: int, amount: int, *,
     to: Account, cause: str, business_day: int, now: datetime, memo: str = "",
 ) -> Shrunk | None:  # fmt: skip
     """Take `amount` off a person's bucket towards `to`; None where `cause` was posted before."""
-    if not await claim(tx, cause):
+    if not await store.claim(cause):
         return None
     source = available(person, bucket)
-    free = (await load_balances(tx, [source], locked=True)).get(source, 0)
+    free = (await store.balances([source], locked=True)).get(source, 0)
     taken = min(free, amount)
-    held = {key: balance for key, balance in (await held_by_sites(tx, [person]))[person].items() if key[2] == bucket}
+    held = {key: balance for key, balance in (await held_by_sites(store, [person]))[person].items() if key[2] == bucket}
     asked = recalls(held, amount - taken)
     rest = amount - taken - sum(part.amount for _, _, part in asked)
     transfers = []
@@ -40,10 +40,10 @@ async def shrink(
         transfers.append(Transfer(TransferKind.CORRECTION, source, to, taken))
     if rest:
         transfers.append(Transfer(TransferKind.CORRECTION, receivable(person, bucket), to, rest))
-    await post_lines(tx, transfers, cause=cause, business_day=business_day, now=now, memo=memo)
+    await post_lines(store, transfers, cause=cause, business_day=business_day, now=now, memo=memo)
     counter = (to.owner_kind, to.owner)
     await send(
-        tx,
+        store,
         [
             Outgoing(Holder(site, epoch), LeaseKind.SHRINK, person, bucket, part.amount, counter=counter)
             for site, epoch, part in asked

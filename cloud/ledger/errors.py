@@ -22,3 +22,7 @@ class UnknownLeaseSite(NotFound):
 
     code = "unknown_lease_site"
     title = "The site holds no leases under that epoch"
+
+
+class CheckFailed(Exception):
+    """A row that the tables' own constraints refuse: a defect, as an error of the database is."""

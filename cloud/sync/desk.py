@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from cloud.core.database import Transaction
 from cloud.core.errors import Conflict, Invalid
 from cloud.sync.apply import BEHIND, UNKNOWN_KIND, Decoders, apply_again, wants_of
 from cloud.sync.entries import from_fields
-from cloud.sync.quarantine import QuarantineDetail, read_quarantine
+from cloud.sync.followups import follow_up
+from cloud.sync.quarantine import QuarantineDetail
 from cloud.sync.registry import EntryContext, Fact, Registry
-from cloud.sync.replay_store import Open, finish, open_items
-from cloud.sync.state import Problem, StreamState
+from cloud.sync.state import Open, Problem, StreamState
+from cloud.sync.store import MendRecord, Store
 from cloud.sync.store_postgres import PostgresStore
 from protocols.crypto.sm3 import sm3
 from protocols.journal.codec import decode_entry
@@ -54,20 +54,23 @@ class Replayed:
 
 
 class QuarantineDesk:
-    """Mends, approvals and replays. `sign` signs a record with the cloud's key."""
+    """Mends, approvals and replays. `sign` signs a record with the cloud's key, `store_of` is over a transaction."""
 
-    def __init__(self, registry: Registry, sign: Signer) -> None:
-        self.registry, self.sign = registry, sign
+    def __init__(
+        self, registry: Registry, sign: Signer, *, store_of: Callable[[Any], Store] = PostgresStore
+    ) -> None:  # fmt: skip
+        self.registry, self.sign, self._store_of = registry, sign, store_of
         self.decoders = Decoders(registry)
 
     async def mend(
-        self, tx: Transaction, item_id: int, *, fields: Any, note: str, by: int, now: datetime
+        self, tx: Any, item_id: int, *, fields: Any, note: str, by: int, now: datetime
     ) -> QuarantineDetail:  # fmt: skip
         """Record what the entry should have said, by field names. The entry's bytes stay as they are.
 
         Changing an amount or a person needs a second person (`approve`). Raises NotFound, NotWaiting, Invalid.
         """
-        detail = await read_quarantine(tx, item_id)
+        store = self._store_of(tx)
+        detail = await store.waiting_item(item_id)
         if detail.item.state == "replayed":
             raise NotWaiting
         if detail.entry is None:
@@ -78,80 +81,77 @@ class QuarantineDesk:
             raise Invalid("payload", str(error)) from error
         needed = 1 if _same_money(detail.payload, fields) else 2
         key = (*detail.item.entry_id[:2], detail.item.branch, detail.item.entry_id.seq)
-        await tx.execute(
-            "UPDATE corrections SET withdrawn = true WHERE device = $1 AND epoch = $2 AND branch = $3 AND seq = $4"
-            " AND NOT withdrawn",
-            *key,
-        )
         record = b"quartermaster correction %d %d %d %d by %d needs %d " % (*key, by, needed)
         signature = self.sign(record + sm3(payload) + sm3(note.encode()))
-        correction = await tx.fetchval(
-            "INSERT INTO corrections (organisation_id, device, epoch, branch, seq, payload, note, people_needed,"
-            " made_by, made_at, signature) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
-            tx.organisation_id, *key, payload, note, needed, by, now, signature,
-        )  # fmt: skip
-        await self._approve(tx, correction, by=by, now=now)
-        await tx.execute("UPDATE quarantine SET state = 'mended' WHERE id = $1", item_id)
-        return await read_quarantine(tx, item_id)
+        correction = await store.add_mend(MendRecord(key, payload, note, needed, by, now, signature))
+        await self._approve(store, correction, by=by, now=now)
+        await store.set_mended(item_id)
+        return await store.waiting_item(item_id)
 
-    async def approve(self, tx: Transaction, item_id: int, *, by: int, now: datetime) -> QuarantineDetail:
+    async def approve(self, tx: Any, item_id: int, *, by: int, now: datetime) -> QuarantineDetail:
         """A further person stands behind the correction; the same person twice counts once. Raises Conflict."""
-        detail = await read_quarantine(tx, item_id)
+        store = self._store_of(tx)
+        detail = await store.waiting_item(item_id)
         if detail.item.state == "replayed":
             raise NotWaiting
         if detail.correction is None:
             raise Conflict("there is no correction to approve")
-        await self._approve(tx, detail.correction.id, by=by, now=now)
-        return await read_quarantine(tx, item_id)
+        await self._approve(store, detail.correction.id, by=by, now=now)
+        return await store.waiting_item(item_id)
 
-    async def replay(self, tx: Transaction, item_id: int, *, now: datetime, time_zone: str) -> Replayed:
+    async def replay(self, tx: Any, item_id: int, *, now: datetime, time_zone: str) -> Replayed:
         """Apply the entry (as mended) and, in order, what waited behind it. Raises NeedsApproval, NotWaiting.
 
         `time_zone` is the site's. An entry that still fails waits on with its new reason.
         """
-        detail = await read_quarantine(tx, item_id)
+        store = self._store_of(tx)
+        detail = await store.waiting_item(item_id)
         if detail.item.state == "replayed":
             raise NotWaiting
         if detail.correction is not None and not detail.correction.approved:
             raise NeedsApproval
         device, epoch, seq = detail.item.entry_id
-        return await self._replay(tx, (device, epoch, detail.item.branch), seq, now=now, time_zone=time_zone)
+        return await self._replay(store, (device, epoch, detail.item.branch), seq, now=now, time_zone=time_zone)
 
     async def replay_parked(
-        self, tx: Transaction, *, device: int, epoch: int, branch: int = 0, now: datetime, time_zone: str
+        self, tx: Any, *, device: int, epoch: int, branch: int = 0, now: datetime, time_zone: str
     ) -> Replayed:  # fmt: skip
         """Apply what waited for an upgrade or for others that are applied by now."""
-        return await self._replay(tx, (device, epoch, branch), 0, now=now, time_zone=time_zone)
+        store = self._store_of(tx)
+        return await self._replay(store, (device, epoch, branch), 0, now=now, time_zone=time_zone)
 
-    async def _approve(self, tx: Transaction, correction: int, *, by: int, now: datetime) -> None:
+    async def _approve(self, store: Store, correction: int, *, by: int, now: datetime) -> None:
         record = b"quartermaster approval %d by %d at %d" % (correction, by, to_ms(now))
-        await tx.execute(
-            "INSERT INTO correction_approvals (correction_id, person, organisation_id, approved_at, signature)"
-            " VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-            correction, by, tx.organisation_id, now, self.sign(record),
-        )  # fmt: skip
+        await store.add_approval(correction, by=by, at=now, signature=self.sign(record))
 
     async def _replay(
-        self, tx: Transaction, stream_key: tuple[int, int, int], target: int, *, now: datetime, time_zone: str
+        self, store: Store, stream_key: tuple[int, int, int], target: int, *, now: datetime, time_zone: str
     ) -> Replayed:  # fmt: skip
         device, epoch, branch = stream_key
-        store = PostgresStore(tx)
         streams = [s for s in await store.branches(device, epoch) if s.branch == branch]
-        if not streams or tx.organisation_id is None:
+        if not streams:
             raise Conflict("the stream is not here")
         (stream,) = streams
         zone = ZoneInfo(time_zone)
         context = EntryContext(
-            tx.organisation_id, stream.site, device, epoch, branch, zone, now, local_day(to_ms(now), zone), replay=True
+            store.ledger.organisation,
+            stream.site,
+            device,
+            epoch,
+            branch,
+            zone,
+            now,
+            local_day(to_ms(now), zone),
+            replay=True,
         )
-        items = [item for item in await open_items(tx, stream) if item.seq == target or item.code in _RETRIED]
+        items = [item for item in await store.open_items(stream) if item.seq == target or item.code in _RETRIED]
         facts, unread = self._facts(items)
         applied, still = await self._apply(store, stream, context, facts)
-        await finish(tx, stream, items, applied=applied, still=still | unread, now=now)
+        await store.close_items(stream, items, applied=applied, still=still | unread, now=now)
         return Replayed(tuple(applied), still | unread)
 
     async def _apply(
-        self, store: PostgresStore, stream: StreamState, context: EntryContext, facts: Sequence[Fact]
+        self, store: Store, stream: StreamState, context: EntryContext, facts: Sequence[Fact]
     ) -> tuple[list[int], dict[int, Problem]]:
         """All at once, or one by one where the database refuses some."""
         try:
@@ -171,15 +171,17 @@ class QuarantineDesk:
         return applied, still
 
     async def _apply_together(
-        self, store: PostgresStore, stream: StreamState, context: EntryContext, facts: Sequence[Fact]
+        self, store: Store, stream: StreamState, context: EntryContext, facts: Sequence[Fact]
     ) -> tuple[list[int], dict[int, Problem]]:
         state = await store.load(stream, wants_of(facts), context.organisation)
         tried = {entry.seq for entry, _ in facts}
         state.waiting -= tried
-        state.blocked = dict(await _blocked(store.tx, stream, tried))
+        state.blocked = await store.blocked(stream, tried)
         effects, still = apply_again(state, facts, context, self.registry)
         async with store.savepoint():
             await store.write_again(context, effects, self.registry)
+            await follow_up(store, context, effects.notes)
+            await store.tell(context, effects, self.registry)
         return [entry.seq for entry, _ in effects.facts], still
 
     def _facts(self, items: Sequence[Open]) -> tuple[list[Fact], dict[int, Problem]]:
@@ -196,15 +198,6 @@ class QuarantineDesk:
             except (Malformed, msgspec.MsgspecError) as error:
                 unread[item.seq] = Problem("malformed", str(error)[:200])
         return facts, unread
-
-
-async def _blocked(tx: Transaction, stream: StreamState, tried: set[int]) -> list[tuple[str, int]]:
-    rows = await tx.fetch(
-        "SELECT subject, min(seq) FROM quarantine WHERE device = $1 AND epoch = $2 AND branch = $3"
-        " AND state <> 'replayed' AND subject <> '' AND NOT seq = ANY ($4::bigint[]) GROUP BY subject",
-        stream.device, stream.epoch, stream.branch, sorted(tried),
-    )  # fmt: skip
-    return [(row[0], row[1]) for row in rows]
 
 
 def _same_money(old: Any, new: Any) -> bool:

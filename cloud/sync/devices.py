@@ -1,17 +1,16 @@
 """What `/edge/v1` asks of whoever knows the devices. The devices domain implements `DeviceDirectory`; main injects it.
 
-Every method gets the caller's transaction. `device` and `key` run in a system transaction, before the organisation is
-known: open the tables they read with `app_allow_system`. `provision` enters the organisation itself (`tx.enter`), takes
-the code once, gives the epoch (devices alone counts epochs, rule 21) and then calls
-`cloud.sync.service.open_stream(tx, device=…, site=…, epoch=…)`.
+Every method gets the caller's transaction: a `cloud.core.database.Transaction`, or that of a world in memory. `device`
+and `key` run in a system transaction, before the organisation is known: open the tables they read with
+`app_allow_system`. `provision` enters the organisation itself (`tx.enter`), takes the code once, gives the epoch
+(devices alone counts epochs, rule 21) and then calls `cloud.sync.service.open_stream(tx, device=…, site=…, epoch=…)`.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
-from cloud.core.database import Transaction
 from protocols.sync.messages import Provision, Provisioned
 
 
@@ -56,20 +55,20 @@ class DeviceKey:
 class DeviceDirectory(Protocol):
     """Keys, states, codes and epochs of gateways."""
 
-    async def device(self, tx: Transaction, device: int) -> DeviceRecord | None:
+    async def device(self, tx: Any, device: int) -> DeviceRecord | None:
         """The device, or None. System transaction."""
 
-    async def key(self, tx: Transaction, device: int, key_id: int) -> DeviceKey | None:
+    async def key(self, tx: Any, device: int, key_id: int) -> DeviceKey | None:
         """A key of the device, also one that is no longer used, or None. System transaction."""
 
-    async def provision(self, tx: Transaction, request: Provision, *, generation: int, now: datetime) -> Provisioned:
+    async def provision(self, tx: Any, request: Provision, *, generation: int, now: datetime) -> Provisioned:
         """Take the one-time code (its signature was verified) and answer who the gateway is.
 
         The same code with the same public key answers the same again; any other use raises a CloudError.
         """
 
-    async def freeze(self, tx: Transaction, device: int, *, reason: str) -> None:
+    async def freeze(self, tx: Any, device: int, *, reason: str) -> None:
         """A fork was seen: freeze the device's keys, tell a person. Organisation's transaction; repeatable."""
 
-    async def software_seen(self, tx: Transaction, device: int, software: str) -> None:
+    async def software_seen(self, tx: Any, device: int, software: str) -> None:
         """A session was opened by this software. Organisation's transaction."""

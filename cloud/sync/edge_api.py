@@ -2,24 +2,25 @@
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from cloud.core.clock import Clock
-from cloud.core.database import Database, Transaction
 from cloud.core.errors import Conflict, Forbidden, Malformed, Unauthenticated
 from cloud.ledger import standing
 from cloud.ledger.errors import LeasesWait
-from cloud.ledger.lease_store import Holder, messages_after, seen_through
+from cloud.ledger.messages import messages_after
 from cloud.ledger.sizing import serve_visitor
+from cloud.ledger.store import Holder, LedgerStore
 from cloud.sync import declarations, heartbeats, replicas
 from cloud.sync.devices import DeviceDirectory, DeviceKey, DeviceRecord, DeviceState
 from cloud.sync.ingest import Ingestor, Sender
 from cloud.sync.registry import Registry
+from cloud.sync.store import Store
 from cloud.sync.store_postgres import PostgresStore
 from cloud.sync.tokens import SessionTokens
 from protocols.crypto import sm2
@@ -51,7 +52,14 @@ _KEYS: Final = 2**31
 _NONCE_LEAST: Final = 8
 _AMOUNT_MOST: Final = 10**12
 
-BucketOrder = Callable[[Transaction, int, int], Awaitable[list[int]]]  # (tx, person, site) -> best first
+BucketOrder = Callable[[Any, int, int], Awaitable[list[int]]]  # (tx, person, site) -> best first
+
+
+class Transactions(Protocol):
+    """What opens transactions that have entered no organisation: a Database, or a world in memory."""
+
+    def system_transaction(self) -> AbstractAsyncContextManager[Any]:
+        """A transaction with `enter(organisation_id)`; it ends with the context, or leaves no trace."""
 
 
 class Superseded(Conflict):
@@ -66,15 +74,26 @@ class EdgeParts:
     """What `/edge/v1` is made of.
 
     `token_secret` is shared by all workers; `bucket_order` says which money a visitor's lease takes first (without it:
-    the largest bucket).
+    the largest bucket); `store_of` makes the store over a transaction of `database`.
     """
 
-    database: Database
+    database: Transactions
     clock: Clock
     registry: Registry
     directory: DeviceDirectory
     token_secret: bytes
     bucket_order: BucketOrder | None = None
+    store_of: Callable[[Any], Store] = PostgresStore
+
+
+class _Entered(NamedTuple):
+    """A transaction in the organisation of a token's device, and one of its keys."""
+
+    tx: Any
+    store: Store
+    device: DeviceRecord
+    generation: int
+    key: DeviceKey | None
 
 
 class EdgeApi:
@@ -82,7 +101,7 @@ class EdgeApi:
 
     def __init__(self, parts: EdgeParts) -> None:
         self._database, self._clock, self._directory = parts.database, parts.clock, parts.directory
-        self._order = parts.bucket_order
+        self._order, self._store_of = parts.bucket_order, parts.store_of
         self._tokens = SessionTokens(parts.token_secret)
         self._ingestor = Ingestor(parts.registry, parts.clock)
         self._nonces: OrderedDict[tuple[int, bytes], None] = OrderedDict()
@@ -94,7 +113,7 @@ class EdgeApi:
             raise Forbidden("the signature is not by this key")
         now = self._clock.now()
         async with self._database.system_transaction() as tx:
-            generation = await _generation(tx)
+            generation = await self._store_of(tx).ledger.generation()
             return await self._directory.provision(tx, request, generation=generation, now=now)
 
     async def open_session(self, request: OpenSession) -> Session:
@@ -105,7 +124,7 @@ class EdgeApi:
         async with self._database.system_transaction() as tx:
             device = await self._directory.device(tx, request.device) if request.device > 0 else None
             key = await self._directory.key(tx, request.device, request.key_id) if device else None
-            generation = await _generation(tx)
+            generation = await self._store_of(tx).ledger.generation()
             message = session_bytes(request.device, request.key_id, request.at_ms, request.nonce)
             if (
                 device is None
@@ -123,33 +142,32 @@ class EdgeApi:
 
     async def batch(self, token: str, batch: Batch) -> BatchAnswer:
         """Take facts in."""
-        async with self._entered(token, key_id=batch.checkpoint.key_id) as (tx, device, generation, key):
+        async with self._entered(token, key_id=batch.checkpoint.key_id) as (tx, store, device, generation, key):
             if batch.device != device.device:
                 raise Forbidden("a device sends its own facts only")
 
             async def freeze(forked: DeviceRecord) -> None:
                 await self._directory.freeze(tx, forked.device, reason="two journals go on from one entry")
 
-            answer = await self._ingestor.take(
-                PostgresStore(tx), batch, Sender(device, key, generation), on_fork=freeze
-            )
-            if answer.state == "open" and await heartbeats.must_declare(tx, Holder(device.site, batch.epoch)):
+            answer = await self._ingestor.take(store, batch, Sender(device, key, generation), on_fork=freeze)
+            holder = Holder(device.site, batch.epoch)
+            if answer.state == "open" and await heartbeats.must_declare(store.ledger, holder, generation=generation):
                 answer = msgspec.structs.replace(answer, state="declare")
             return answer
 
     async def heartbeat(self, token: str, beat: Heartbeat) -> HeartbeatAnswer:
         """Note how a site stands, answer what is new for it."""
         now = self._clock.now()
-        async with self._entered(token) as (tx, device, generation, _):
-            await seen_through(tx, Holder(device.site, beat.epoch), beat.lease_n)
-            return await heartbeats.note(tx, device, beat, generation=generation, now=now)
+        async with self._entered(token) as (_, store, device, generation, _):
+            await store.ledger.seen_through(Holder(device.site, beat.epoch), beat.lease_n)
+            return await heartbeats.note(store, device, beat, generation=generation, now=now)
 
     async def leases(self, token: str, after: int) -> LeasePage:
         """Messages after `after`, which the site has applied."""
-        async with self._entered(token) as (tx, device, generation, _):
+        async with self._entered(token) as (_, store, device, generation, _):
             holder = Holder(device.site, device.epoch)
-            await seen_through(tx, holder, after)
-            newest, messages = await messages_after(tx, holder, max(after, 0), limit=LEASE_PAGE)
+            await store.ledger.seen_through(holder, after)
+            newest, messages = await messages_after(store.ledger, holder, max(after, 0), limit=LEASE_PAGE)
             return LeasePage(generation, device.epoch, newest, tuple(messages))
 
     async def lease_ask(self, token: str, ask: LeaseAsk) -> LeaseAskAnswer:
@@ -157,66 +175,66 @@ class EdgeApi:
         if not (0 < ask.person < 2**53 and 0 <= ask.amount <= _AMOUNT_MOST and len(ask.rules) <= _RULES_MOST):
             raise Malformed("an ask names a person, an amount and few limits")
         now = self._clock.now()
-        async with self._entered(token) as (tx, device, _, _):
+        async with self._entered(token) as (tx, store, device, _, _):
             holder = Holder(device.site, device.epoch)
             granted, word = 0, "frozen"
-            if device.state is DeviceState.ACTIVE and await heartbeats.lease_state(tx, holder) == "open":
+            site = await store.ledger.lease_site(holder)
+            if device.state is DeviceState.ACTIVE and site is not None and site.state == "open":
+                order = await self._order(tx, ask.person, device.site) if self._order is not None else []
                 today = local_day(to_ms(now), ZoneInfo(device.time_zone))
-                granted, word = await self._serve(tx, device, ask, today)
-            newest, _ = await messages_after(tx, holder, 0, limit=0)
+                granted, word = await self._serve(store.ledger, holder, ask, order=order, today=today)
+            newest, _ = await messages_after(store.ledger, holder, 0, limit=0)
             return LeaseAskAnswer(newest, granted, word)
 
     async def replica(self, token: str, collection: str, *, generation: int, after: int) -> ReplicaPage:
         """Rows of a collection after a version."""
-        async with self._entered(token) as (tx, device, present, _):
+        async with self._entered(token) as (_, store, device, present, _):
             return await replicas.page(
-                tx, device.site, collection, generation=present, known_generation=generation, after=after
+                store, device.site, collection, generation=present, known_generation=generation, after=after
             )
 
     async def declare(self, token: str, part: Declaration) -> DeclarationAnswer:
         """One part of what a site holds, for a restored cloud."""
         now = self._clock.now()
-        async with self._entered(token) as (tx, device, _, _):
+        async with self._entered(token) as (_, store, device, _, _):
             day = local_day(to_ms(now), ZoneInfo(device.time_zone))
             try:
                 complete, missing = await declarations.declare(
-                    tx, Holder(device.site, device.epoch), part, now=now, business_day=day
+                    store, Holder(device.site, device.epoch), part, now=now, business_day=day
                 )
             except RuleViolation as error:
                 raise Malformed(str(error)) from error
             return DeclarationAnswer(complete, missing)
 
-    async def _serve(self, tx: Transaction, device: DeviceRecord, ask: LeaseAsk, today: int) -> tuple[int, str]:
-        holder = Holder(device.site, device.epoch)
-        order = await self._order(tx, ask.person, device.site) if self._order is not None else []
-        under_way = await heartbeats.grants_under_way(tx, holder, ask.person)
+    async def _serve(
+        self, ledger: LedgerStore, holder: Holder, ask: LeaseAsk, *, order: list[int], today: int
+    ) -> tuple[int, str]:
+        under_way = await ledger.under_way(holder, ask.person)
         wanted = max(0, ask.amount - under_way)
         try:
             granted, asked = await serve_visitor(
-                tx, ask.person, wanted, holder, now=self._clock.now(), business_day=today, order=order
+                ledger, ask.person, wanted, holder, now=self._clock.now(), business_day=today, order=order
             )
         except LeasesWait:
             return 0, "declare"
-        rights = await standing.want_for_visit(tx, ask.person, ask.rules, holder, day=ask.day) if ask.rules else 0
+        rights = await standing.want_for_visit(ledger, ask.person, ask.rules, holder, day=ask.day) if ask.rules else 0
         granted += min(under_way, ask.amount)
         if granted < ask.amount:
             return granted, "recalling" if asked else "short"
         return granted, "recalling" if rights else ""
 
     @asynccontextmanager
-    async def _entered(
-        self, token: str, *, key_id: int = -1
-    ) -> AsyncIterator[tuple[Transaction, DeviceRecord, int, DeviceKey | None]]:
+    async def _entered(self, token: str, *, key_id: int = -1) -> AsyncIterator[_Entered]:
         """A transaction in the organisation of the token's device, and one of its keys. Raises Unauthenticated."""
         number, _ = self._tokens.read(token, now_s=int(self._clock.now().timestamp()))
         async with self._database.system_transaction() as tx:
             device = await self._directory.device(tx, number)
             if device is None or device.state in (DeviceState.REVOKED, DeviceState.LOST):
                 raise Unauthenticated("the device was revoked")
-            generation = await _generation(tx)
+            generation = await self._store_of(tx).ledger.generation()
             key = await self._directory.key(tx, number, key_id) if 0 <= key_id < _KEYS else None
             await tx.enter(device.organisation)
-            yield tx, device, generation, key
+            yield _Entered(tx, self._store_of(tx), device, generation, key)
 
     def _fresh(self, request: OpenSession) -> bool:
         """Whether this very request has not come before; a device's clock may be wrong, so it is no measure."""
@@ -227,7 +245,3 @@ class EdgeApi:
         if len(self._nonces) > _NONCES_KEPT:
             self._nonces.popitem(last=False)
         return True
-
-
-async def _generation(tx: Transaction) -> int:
-    return int(await tx.fetchval("SELECT generation FROM core_generation"))

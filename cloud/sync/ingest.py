@@ -11,6 +11,7 @@ from cloud.core.errors import CloudError, Malformed
 from cloud.sync.apply import STREAK_MOST, Application, Decoders, Reader
 from cloud.sync.collector import CollectorPause
 from cloud.sync.devices import DeviceKey, DeviceRecord
+from cloud.sync.followups import follow_up
 from cloud.sync.placing import Place, Placement, place_at_head, place_by_hashes
 from cloud.sync.registry import EntryContext, Registry
 from cloud.sync.state import Effects, Problem, Received, StreamState
@@ -194,7 +195,9 @@ class Ingestor:
             if effects.through < reader.first_seq:
                 await store.set_state(stream, "stopped", effects.stopped)
             else:
-                await store.finish(context, effects, state, self.registry, received)
+                await store.finish(context, effects, state, received)
+                await follow_up(store, context, effects.notes)
+                await store.tell(context, effects, self.registry)
         return effects
 
     async def _find_poison(

@@ -7,6 +7,7 @@ from typing import Any, Final
 from cloud.core.database import Transaction
 from cloud.core.errors import NotFound
 from cloud.sync.entries import decoded, kind_name, to_fields
+from protocols.journal.messages import Entry
 from protocols.values.ids import EntryId
 
 _ITEM: Final = """
@@ -114,8 +115,12 @@ async def read_quarantine(tx: Transaction, item_id: int) -> QuarantineDetail:
             stored["correction_id"], to_fields(mended), stored["note"], stored["people_needed"], stored["made_by"],
             stored["made_at"], tuple(Approval(*approval) for approval in approvals),
         )  # fmt: skip
-    shown = {name: value for name, value in to_fields(entry).items() if name != "payload"} if entry else None
-    return QuarantineDetail(item, body, bytes(stored["hash"]), shown, to_fields(payload), correction)
+    return QuarantineDetail(item, body, bytes(stored["hash"]), shown_entry(entry), to_fields(payload), correction)
+
+
+def shown_entry(entry: Entry | None) -> Any:
+    """An entry's own fields by name, without its payload; None for what cannot be read."""
+    return {name: value for name, value in to_fields(entry).items() if name != "payload"} if entry else None
 
 
 def _item(row: Any) -> QuarantineItem:

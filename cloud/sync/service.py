@@ -12,13 +12,14 @@ from cloud.sync import certificate, entries, streams
 from cloud.sync.certificate import HourCount, StreamCertificate
 from cloud.sync.entries import StoredEntry
 from cloud.sync.quarantine import QuarantineDetail, QuarantineItem, list_quarantine, read_quarantine
+from cloud.sync.sites_postgres import PostgresSites
 from cloud.sync.streams import StreamStatus
 from protocols.values.ids import EntryId
 
 
 async def open_stream(tx: Transaction, *, device: int, site: int, epoch: int) -> None:
     """Make the stream and the lease account of a gateway's new epoch; the site's earlier epochs get no new leases."""
-    await streams.open_stream(tx, device=device, site=site, epoch=epoch)
+    await streams.open_stream(PostgresSites(tx), device=device, site=site, epoch=epoch)
 
 
 async def stream_statuses(tx: Transaction, *, device: int | None = None) -> list[StreamStatus]:
@@ -28,7 +29,7 @@ async def stream_statuses(tx: Transaction, *, device: int | None = None) -> list
 
 async def resume_stream(tx: Transaction, *, device: int, epoch: int, branch: int = 0) -> None:
     """Let a stopped or held stream go on (a person's decision). Raises NotFound."""
-    await streams.resume(tx, device=device, epoch=epoch, branch=branch)
+    await streams.resume(PostgresSites(tx), device=device, epoch=epoch, branch=branch)
 
 
 async def quarantine(

@@ -134,3 +134,16 @@ class Received(NamedTuple):
     at: datetime
     checkpoint: bytes
     checkpoint_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An entry that waits, with its bytes and (approved) mended payload."""
+
+    seq: int
+    state: str
+    code: str
+    lane: int
+    hour: datetime
+    body: bytes
+    payload: bytes | None

@@ -1,6 +1,6 @@
 """The store on PostgreSQL: slices by a few set-based reads, effects by COPY and one UPDATE of balances."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -9,17 +9,18 @@ import asyncpg
 
 from cloud.core.database import Transaction
 from cloud.core.errors import Unavailable
-from cloud.ledger.books import TRUSTED, Books, Key, Question, Sale
+from cloud.ledger.books import TRUSTED, Books, Question, Sale
 from cloud.ledger.line_copy import LinePacker
-from cloud.ledger.posting import LINE_COLUMNS, load_balances, move_balances, spend_trusted
+from cloud.ledger.posting import LINE_COLUMNS
+from cloud.sync.desk_postgres import PostgresDesk
 from cloud.sync.entries import settlement_amounts
-from cloud.sync.followups import follow_up
 from cloud.sync.inbox_copy import INBOX_COLUMNS, pack_entries
 from cloud.sync.registry import EntryContext, Registry, Row
+from cloud.sync.slices import NotHeld, accounts_of
 from cloud.sync.state import Effects, EntryState, Reading, Received, Slice, StreamState, Wants
 from cloud.sync.store import Prepared
 from protocols.journal.chain import genesis
-from protocols.ledger.accounts import Account, Owner
+from protocols.ledger.accounts import Account
 
 _STREAM: Final = (
     "device, epoch, branch, site, forked_after, applied_through, head, safe_through, state, state_reason,"
@@ -78,15 +79,11 @@ _TRANSIENT: Final = (
 _INT64: Final = 2**63
 
 
-class NotHeld(Exception):
-    """An account was trusted to hold more than it does, or at all."""
-
-
-class PostgresStore:
+class PostgresStore(PostgresDesk):
     """One transaction, entered into the device's organisation."""
 
     def __init__(self, tx: Transaction) -> None:
-        self.tx = tx
+        super().__init__(tx)
         self._held: dict[Account, int] = {}
         self._trusting = False
 
@@ -110,10 +107,10 @@ class PostgresStore:
         """The slice that the wanted entries touch."""
         books = await self._books(stream, organisation)
         self._trusting = False
-        self._held = await load_balances(self.tx, _accounts(books, wants))
+        self._held = await self.ledger.balances(accounts_of(books, wants))
         books.balances.update(self._held.items())
         if books.recovering:
-            await load_balances(self.tx, [a for a in self._held if not a.site], locked=True)
+            await self.ledger.balances([a for a in self._held if not a.site], locked=True)
         if wants.questions:
             await self._load_questions(books, wants.questions)
         if wants.sales:
@@ -191,14 +188,12 @@ class PostgresStore:
         await self._copy("inbox_rows", INBOX_COLUMNS, entries)
         await self._write_rows(lines, rows, registry)
 
-    async def finish(
-        self, context: EntryContext, effects: Effects, state: Slice, registry: Registry, received: Received
-    ) -> None:
-        """Move the balances and the stream, set aside what waits, and tell the domains."""
+    async def finish(self, context: EntryContext, effects: Effects, state: Slice, received: Received) -> None:
+        """Move the balances and the stream, and set aside what waits."""
         deltas = {Account(*key): delta for key, delta in effects.deltas.items()}
         if not self._trusting:
-            await move_balances(self.tx, self._held, deltas)
-        elif not await spend_trusted(self.tx, deltas):
+            await self.ledger.move(self._held, deltas)
+        elif not await self.ledger.spend_trusted(deltas):
             raise NotHeld
         await self._write_set_aside(context, effects)
         await self._count(context, effects)
@@ -208,18 +203,16 @@ class PostgresStore:
             effects.streak_reason, effects.streak, effects.stopped, received.checkpoint_seq, received.checkpoint,
             received.at,
         )  # fmt: skip
-        await self._tell(context, effects, registry)
 
     async def write_again(self, context: EntryContext, effects: Effects, registry: Registry) -> None:
         """Write what a replay brought about; the stream stays where it is."""
         lines, rows = effects.drain()
         await self._write_rows(_packer(context).pack(lines) if lines else b"", rows, registry)
-        await move_balances(self.tx, self._held, {Account(*key): delta for key, delta in effects.deltas.items()})
+        await self.ledger.move(self._held, {Account(*key): delta for key, delta in effects.deltas.items()})
         await self.tx.execute(
             "UPDATE streams SET sum_fen = sum_fen + $4 WHERE device = $1 AND epoch = $2 AND branch = $3",
             context.device, context.epoch, context.branch, effects.sum_fen,
         )  # fmt: skip
-        await self._tell(context, effects, registry)
 
     async def _write_rows(self, lines: bytes, rows: dict[str, list[Row]], registry: Registry) -> None:
         if lines:
@@ -232,8 +225,16 @@ class PostgresStore:
         source = memoryview(packed)  # asyncpg takes plain bytes for the name of a file
         await self.tx.connection.copy_to_table(table, source=source, columns=columns, format="binary")
 
-    async def _tell(self, context: EntryContext, effects: Effects, registry: Registry) -> None:
-        await follow_up(self.tx, context, effects.notes)
+    async def keep_refunds(self, context: EntryContext, refunds: Sequence[tuple[int, int, int, int]]) -> None:
+        """Keep what was given back, once under each number."""
+        await self.tx.connection.executemany(
+            "INSERT INTO ledger_refunds (device, epoch, branch, organisation_id, seq, refund_no, amount, refund_seq)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            [(context.device, context.epoch, context.branch, context.organisation, *refund) for refund in refunds],
+        )
+
+    async def tell(self, context: EntryContext, effects: Effects, registry: Registry) -> None:
+        """Tell the domains what was applied."""
         for handler in registry.handlers:
             facts = [fact for fact in effects.facts if fact[0].kind in handler.kinds]
             if facts:
@@ -314,18 +315,6 @@ class PostgresStore:
             sale = books.sales[seq]
             sale.numbers.add(number)
             sale.refunded += amount
-
-
-def _accounts(books: Books, wants: Wants) -> Iterable[Account]:
-    accounts: set[Key] = set()
-    for person, bucket in wants.pairs:
-        if -_INT64 <= person < _INT64 and -_INT64 <= bucket < _INT64:
-            accounts.add((int(Owner.PERSON), person, bucket, books.site, books.epoch))
-            if books.lost:
-                accounts.add((int(Owner.IN_DOUBT), person, bucket, books.site, books.epoch))
-            if books.recovering or books.released or (person, bucket) in wants.returned:
-                accounts.add((int(Owner.PERSON), person, bucket, 0, 0))
-    return [Account(*key) for key in accounts]
 
 
 def _packer(context: EntryContext) -> LinePacker:

@@ -8,6 +8,8 @@ import msgspec
 
 from cloud.core.database import Transaction
 from cloud.core.errors import NotFound
+from cloud.ledger.store import Holder
+from cloud.sync.store import SiteStore
 from protocols.journal.chain import genesis
 
 _STATUS: Final = """
@@ -65,22 +67,11 @@ class StreamStatus:
         return max(0, self.reported_seq - self.applied_through), self.reported_sum_fen - self.sum_fen
 
 
-async def open_stream(tx: Transaction, *, device: int, site: int, epoch: int) -> None:
+async def open_stream(store: SiteStore, *, device: int, site: int, epoch: int) -> None:
     """Make the stream and the lease account of a new epoch of a site. Earlier epochs get no new leases. Repeatable."""
-    organisation = tx.organisation_id
-    await tx.execute(
-        "UPDATE lease_sites SET state = 'closed' WHERE site = $1 AND epoch < $2 AND state = 'open'", site, epoch
-    )
-    await tx.execute(
-        "INSERT INTO lease_sites (site, epoch, organisation_id, device, declared_generation)"
-        " SELECT $1, $2, $3, $4, generation FROM core_generation ON CONFLICT DO NOTHING",
-        site, epoch, organisation, device,
-    )  # fmt: skip
-    await tx.execute(
-        "INSERT INTO streams (device, epoch, organisation_id, site, head) VALUES ($1, $2, $3, $4, $5)"
-        " ON CONFLICT DO NOTHING",
-        device, epoch, organisation, site, genesis(device, epoch),
-    )  # fmt: skip
+    await store.close_epochs(site, before=epoch)
+    await store.add_lease_site(Holder(site, epoch), device)
+    await store.add_stream(device, epoch, site=site, head=genesis(device, epoch))
 
 
 async def statuses(tx: Transaction, *, device: int | None = None) -> list[StreamStatus]:
@@ -88,15 +79,9 @@ async def statuses(tx: Transaction, *, device: int | None = None) -> list[Stream
     return [_status(row) for row in await tx.fetch(_STATUS, device)]
 
 
-async def resume(tx: Transaction, *, device: int, epoch: int, branch: int = 0) -> None:
+async def resume(store: SiteStore, *, device: int, epoch: int, branch: int = 0) -> None:
     """A person lets a stream go on that was stopped (bad deploy) or held (revoked key). Raises NotFound."""
-    done = await tx.execute(
-        "UPDATE streams SET state = 'open', state_reason = CASE WHEN state = 'held' THEN 'accepted' ELSE '' END,"
-        " streak = 0, streak_reason = ''"
-        " WHERE device = $1 AND epoch = $2 AND branch = $3 AND state IN ('stopped', 'held')",
-        device, epoch, branch,
-    )  # fmt: skip
-    if done == "UPDATE 0":
+    if not await store.let_go_on(device, epoch, branch):
         raise NotFound("no stopped or held stream of that number")
 
 

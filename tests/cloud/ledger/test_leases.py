@@ -9,8 +9,10 @@ from cloud.ledger import service as ledger
 from cloud.ledger import standing
 from cloud.ledger.accounts import available, issuer, receivable
 from cloud.ledger.errors import NotEnough
-from cloud.ledger.lease_store import Holder, messages_after
 from cloud.ledger.leases import home_grants, recalls, reserve_fen, true_up, visitor_grants
+from cloud.ledger.messages import messages_after
+from cloud.ledger.store import Holder
+from cloud.ledger.store_postgres import PostgresLedger
 from protocols.journal.kinds import Kind
 from protocols.ledger.accounts import Owner, Transfer, TransferKind
 from protocols.payments.facts import LeaseReturned, Movement, ShrinkAnswered, StandingReturned
@@ -21,7 +23,9 @@ from tests.cloud.sync.rig import BUCKET, DAY, Cloud, Gateway
 async def told(cloud: Cloud, gateway: Gateway) -> list[tuple[int, int, int, int]]:
     """(n, kind, bucket, amount) of every message to a gateway."""
     async with cloud.database.transaction(cloud.organisation) as tx:
-        _, messages = await messages_after(tx, Holder(cloud.site_of(gateway), gateway.epoch), 0, limit=100)
+        _, messages = await messages_after(
+            PostgresLedger(tx), Holder(cloud.site_of(gateway), gateway.epoch), 0, limit=100
+        )
     return [(m.n, m.kind, m.bucket, m.amount) for m in messages]
 
 
@@ -153,8 +157,8 @@ async def test_rule_3_a_limit_is_counted_by_one_site_at_a_time(cloud: Cloud) -> 
         give: dict[str, Any] = {"from_day": DAY, "uses_a_day": 1}
         assert await ledger.give_standing_rights(tx, [person], rule, **give) == 1
         assert await ledger.give_standing_rights(tx, [person], rule, **give) == 0
-        assert await standing.want_for_visit(tx, person, [rule], there, day=DAY) == 1
-        assert await standing.want_for_visit(tx, person, [rule], there, day=DAY) == 0
+        assert await standing.want_for_visit(PostgresLedger(tx), person, [rule], there, day=DAY) == 1
+        assert await standing.want_for_visit(PostgresLedger(tx), person, [rule], there, day=DAY) == 0
     assert await told(cloud, away) == []
     home.write(Kind.STANDING_RETURNED, StandingReturned(3, person, rule, DAY))
     await cloud.send(home.batch())
@@ -171,7 +175,7 @@ async def test_rule_3_a_day_already_used_at_home_is_not_passed_on(cloud: Cloud) 
     person, rule = await cloud.person(1000, home), cloud.number()
     async with cloud.database.transaction(cloud.organisation) as tx:
         await ledger.give_standing_rights(tx, [person], rule, from_day=DAY, uses_a_day=1)
-        await standing.want_for_visit(tx, person, [rule], Holder(cloud.site_of(away), 1), day=DAY)
+        await standing.want_for_visit(PostgresLedger(tx), person, [rule], Holder(cloud.site_of(away), 1), day=DAY)
     home.write(Kind.STANDING_RETURNED, StandingReturned(3, person, rule, DAY + 1))
     await cloud.send(home.batch())
     assert await told(cloud, away) == []
