@@ -123,10 +123,10 @@ class Refunds:
             uses=back.uses,
         )
         self._leases.give_back(tx, sale.person, back.shares)
-        if any(not self._leases.balance(sale.person, share.bucket) for share in back.shares):
-            self._leases.sweep(tx)  # a bucket past its cut-off: the refund follows the clearing (rule 10)
         self._uncount(sale, back, rules, tx)
         made = self._journal.append(tx, Kind.REFUND, fact, subject=f"p{sale.person}", depends_on=asked.seq)
+        if any(not self._leases.balance(sale.person, share.bucket) for share in back.shares):
+            self._leases.sweep(tx)  # a bucket past its cut-off: the refund follows the clearing (rule 10)
         row = (asked.seq, back.refund_no, made.seq, asked.attempt, asked.lane.id, back.amount_fen)
         tx.execute("INSERT INTO canteen_refunds VALUES (?, ?, ?, ?, ?, ?)", row)
         tx.execute(

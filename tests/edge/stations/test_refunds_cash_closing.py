@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from edge.core.clock import ManualClock
+from edge.leases.audit import verify
 from edge.stations.canteen.cash import CashDenied
 from edge.stations.canteen.checkout import mark_shown
 from edge.stations.canteen.receipts import Receipt
@@ -85,7 +86,9 @@ async def test_rule_10_a_refund_into_a_cleared_bucket_follows_the_clearing(tmp_p
         await desk.site.writer.submit(lambda tx: desk.site.leases.apply(tx, cut))
         await refund(desk, receipt)
         assert desk.site.leases.holdings() == []
-        assert [entry.kind for entry in entries(desk, Kind.LEASE_RETURNED)] == [Kind.LEASE_RETURNED]
+        (back,), (returned,) = entries(desk, Kind.REFUND), entries(desk, Kind.LEASE_RETURNED)
+        assert returned.seq > back.seq, "what is returned must have come back first, for whoever follows the stream"
+        assert verify(desk.site.reader) == []
 
 
 @pytest.mark.rule(11)
