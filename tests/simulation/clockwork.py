@@ -6,6 +6,7 @@ import secrets
 from asyncio.base_events import BaseEventLoop
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from functools import lru_cache
 from random import Random
 from typing import Any, TypeVar
@@ -19,6 +20,10 @@ _RESOLUTION_S = 1e-6
 _PPM = 1_000_000
 
 
+OWNER: ContextVar[list[asyncio.Task[Any]] | None] = ContextVar("OWNER")
+"""The tasks of the process that the running code belongs to: what it starts belongs to that process too."""
+
+
 class Stalled(RuntimeError):
     """Something is awaited that nothing will ever bring."""
 
@@ -30,6 +35,10 @@ class SimTask(asyncio.Task[T]):
         loop = options["loop"]
         self._number: int = loop.tasks_made + 1
         loop.tasks_made = self._number
+        context = options.get("context")
+        life = OWNER.get(None) if context is None else context.get(OWNER)
+        if life is not None:
+            life.append(self)
         super().__init__(coro, **options)
 
     def __hash__(self) -> int:

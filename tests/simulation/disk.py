@@ -8,14 +8,14 @@ the process can be cut at any one of them.
 import errno
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Final
 
 import apsw
 
-from tests.simulation.losses import Entry, File, Op, survivors
+from tests.simulation.losses import Entry, Fate, File, Op, survivors
 
 ROOMY_BYTES: Final = 1 << 40
 _JOURNALS: Final = apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL | apsw.SQLITE_OPEN_SUPER_JOURNAL
@@ -185,16 +185,17 @@ class SimDisk:
 
     # What happens to it
 
-    def lose_power(self, random: Random | None = None) -> None:
-        """Leave of what was not synced whatever a real disk might. The process must have let go of its files."""
+    def lose_power(self, random: Random | None = None, fate: Fate | None = None) -> None:
+        """Leave of what was not synced whatever a real disk might, or what `fate` says. No process has it open."""
         random = random or self.random
         self.losses += 1
         unsynced = [path for path, file in sorted(self._files.items()) if file.ops]
         for path in unsynced:
             place, file = Path(path), self._files[path]
             if place.exists():
-                place.write_bytes(survivors(place.read_bytes(), file.ops, random))
-        keep = random.randint(0, len(self._entries))
+                place.write_bytes(survivors(place.read_bytes(), file.ops, random, fate))
+        ends = {Fate.DROP: 0, Fate.KEEP: len(self._entries)}
+        keep = random.randint(0, len(self._entries)) if fate not in ends else ends[fate]
         for entry in reversed(self._entries[keep:]):
             self._undo(entry, random)
         self._settle()
@@ -225,6 +226,26 @@ class SimDisk:
         for name, data in image.items():
             (self.folder / name).write_bytes(data)
         self._settle()
+
+    def clone(self, folder: Path, random: Random) -> "SimDisk":
+        """A second disk in the very same state, with the same writes not yet durable. No process may have it open."""
+        twin = SimDisk(folder, random)
+        for path in sorted(self.folder.iterdir()):
+            if not _volatile(path):
+                shutil.copyfile(path, folder / path.name)
+
+        def moved(path: str) -> str:
+            return str(folder / Path(path).name)
+
+        def same(file: File | None) -> File | None:
+            return None if file is None else File(file.size, list(file.ops))
+
+        twin._files = {moved(path): File(file.size, list(file.ops)) for path, file in self._files.items()}
+        twin._entries = [
+            replace(entry, path=moved(entry.path), to=entry.to and moved(entry.to), file=same(entry.file))
+            for entry in self._entries
+        ]
+        return twin
 
     def discard(self) -> None:
         """Throw the disk away."""

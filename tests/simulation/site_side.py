@@ -6,7 +6,8 @@ any point. What a call answers was durable before; a call under way when the pro
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -46,7 +47,7 @@ from protocols.payments.facts import Line, Settlement, Share
 from protocols.payments.plan import NeedPin
 from protocols.payments.reference import Credential, CredentialKind
 from protocols.payments.refusals import Refusal
-from tests.simulation.clockwork import SimClock, SimLoop
+from tests.simulation.clockwork import OWNER, SimClock, SimLoop
 from tests.simulation.disk import SimDisk
 
 T = TypeVar("T")
@@ -56,6 +57,7 @@ OPERATOR: Final = 90
 DISH: Final = 1
 COMMIT_S: Final = 0.004  # from the beginning of a commit to its lanes being told
 _BOOT_AGAIN_S: Final = 5.0
+_MANY_TASKS: Final = 256
 _QUIET: Final = SyncSettings(
     poll_s=15.0, heartbeat_s=60.0, retry_first_s=2.0, retry_most_s=120.0, keep_days=1, digest_hours=24.0
 )
@@ -116,7 +118,8 @@ class SiteMachine:
     ) -> None:
         self._loop, self._folder, self._random = loop, folder, random
         self._clock, self.disk = clock, disk
-        self._outside = Outside(_Plug(api, disk), random)
+        self._api = api
+        self._life = _Life(api)
         self._settings = _settings(code, sync, wal_pages)
         self._base = StoreOptions(
             vfs=disk.name,
@@ -127,7 +130,6 @@ class SiteMachine:
         )
         self._stores: Stores | None = None
         self._process: _Process | None = None
-        self._tasks: dict[int, asyncio.Task[Any]] = {}
         self._cut_takes_power = True
         self._unburied = False
         self.died = asyncio.Event()
@@ -150,7 +152,7 @@ class SiteMachine:
         if self._stores is not None:
             raise RuntimeError("a process runs already")
         self.disk.revive()
-        self._outside.api.token = ""
+        self._life = _Life(self._api)
         self.died.clear()
         self.boots += 1
         await self._do(self._start())
@@ -300,8 +302,9 @@ class SiteMachine:
         settings = self._settings
         stores = self._stores = Stores(self._folder, settings.store, (CANTEEN_SCHEMA,), base=self._base)
         time = site_time(settings.clock, self._clock)
-        identity = await identify(stores, settings, time, software=SOFTWARE, outside=self._outside)
-        gateway = Gateway(stores, identity, time, settings, software=SOFTWARE, outside=self._outside)
+        outside = Outside(self._life, self._random)
+        identity = await identify(stores, settings, time, software=SOFTWARE, outside=outside)
+        gateway = Gateway(stores, identity, time, settings, software=SOFTWARE, outside=outside)
         desk = build_desk(gateway.site, Kiosk(host="127.0.0.1", port=0, health=dict))
         desk.history.load_plates(desk.plates, now_ms=time.now_ms())
         supervisor = Supervisor(gateway.services(), self._random)
@@ -388,23 +391,18 @@ class SiteMachine:
 
     async def _do(self, work: Coroutine[Any, Any, T]) -> T:
         """Run something as a part of the process: Died where the process ends before the answer is heard."""
-        boot = self.boots
-        task = self._loop.create_task(work)
-        self._tasks[id(task)] = task
+        life = self._life
+        if len(life.tasks) > _MANY_TASKS:
+            life.tidy()
         try:
-            answer = await task
+            answer = await self._loop.create_task(work, context=life.context)
         except BaseException:
-            if self._gone(boot):
+            if life.over:
                 raise Died from None
             raise
-        finally:
-            self._tasks.pop(id(task), None)
-        if self._gone(boot):
+        if life.over:
             raise Died
         return answer
-
-    def _gone(self, boot: int) -> bool:
-        return self.disk.dead or self.boots != boot
 
     def _running(self) -> _Process:
         if self._process is None:
@@ -413,7 +411,7 @@ class SiteMachine:
 
     def _cut(self) -> None:
         """The disk was cut in the midst of an operation: nothing more counts, and the rest is cleared away next."""
-        self._unburied = True
+        self._unburied = self._life.over = True
         self.died.set()
         self._loop.call_soon(self._bury)
 
@@ -424,11 +422,8 @@ class SiteMachine:
         self._unburied = False
         process, self._process = self._process, None
         if process is not None:
-            for task in process.supervisor._tasks.values():
-                task.cancel()
             process.gateway.close()
-        for task in list(self._tasks.values()):
-            task.cancel()
+        self._life.end()
         self._close_files()
         if self._cut_takes_power:
             self._lose_power()
@@ -451,35 +446,47 @@ class SiteMachine:
         self.disk.dead = dead
 
 
-class _Plug:
-    """The way to the cloud, which ends with the process."""
+class _Life:
+    """One process: its tasks, and its way to the cloud, which ends with it. What is sent already goes on by itself."""
 
-    def __init__(self, api: Api, disk: SimDisk) -> None:
-        self._api, self._disk = api, disk
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self.over = False
+        self.token = ""
+        self.tasks: list[asyncio.Task[Any]] = []
+        self.context = copy_context()
+        self.context.run(OWNER.set, self.tasks)
 
-    @property
-    def token(self) -> str:
-        return self._api.token
+    def end(self) -> None:
+        """None of its tasks runs again."""
+        self.over = True
+        for task in self.tasks:
+            task.cancel()
+        self.tasks.clear()
 
-    @token.setter
-    def token(self, token: str) -> None:
-        self._api.token = token
+    def tidy(self) -> None:
+        """Forget tasks that have ended."""
+        self.tasks[:] = [task for task in self.tasks if not task.done()]
 
     async def post(self, path: str, message: object, answer: type[T]) -> T:
-        self._check()
-        return await self._api.post(path, message, answer)
+        return await self._call(lambda: self._api.post(path, message, answer))
 
     async def get(self, path: str, answer: type[T], **query: int | str) -> T:
-        self._check()
-        return await self._api.get(path, answer, **query)
+        return await self._call(lambda: self._api.get(path, answer, **query))
 
     async def close(self) -> None:
-        if not self._disk.dead:
+        if not self.over:
             await self._api.close()
 
-    def _check(self) -> None:
-        if self._disk.dead:
+    async def _call(self, ask: Callable[[], Awaitable[T]]) -> T:
+        if self.over:
             raise Unreachable("the machine is off")
+        self._api.token = self.token
+        owner = OWNER.set(None)
+        try:
+            return await ask()
+        finally:
+            OWNER.reset(owner)
 
 
 def _settings(code: str, sync: SyncSettings, wal_pages: int) -> GatewaySettings:
