@@ -15,6 +15,8 @@ def binds(statement: ast.stmt) -> set[str]:
 
 def depend(first: ast.stmt, second: ast.stmt, bound: set[str]) -> bool:
     """Whether one writes what the other reads or writes; not where the second would lack a name of the first."""
+    if isinstance(first, ast.AugAssign) and isinstance(second, ast.AugAssign):
+        return False  # sums commute
     fresh = binds(first) - bound
     if fresh & _reads(second):
         return False

@@ -2,7 +2,8 @@
 
 A comparison flipped or relaxed, plus for minus, a constant off by one, a condition negated, a statement dropped, two
 neighbours swapped. Left out because nothing could tell them apart: docstrings, log lines, error words, annotations,
-`__repr__`, `__slots__`, sizes at module level, and swaps of statements that have nothing to do with each other.
+`__repr__`, `__slots__`, sizes at module level, swaps of statements that have nothing to do with each other, and locks
+of rows, which a world with one transaction at a time has no use for: tests over PostgreSQL hold those.
 """
 
 import ast
@@ -25,6 +26,7 @@ _FLIPPED: Final = {
 }  # fmt: skip
 _RELAXED: Final = {ast.Lt: ("<", "<="), ast.LtE: ("<=", "<"), ast.Gt: (">", ">="), ast.GtE: (">=", ">")}
 _REVERSED: Final = {ast.Add: ("+", "-"), ast.Sub: ("-", "+"), ast.Mult: ("*", "//"), ast.FloorDiv: ("//", "*")}
+_LOCK: Final = re.compile(r"\b(await )?(\w+\.)*lock_\w+\(")
 _OTHER: Final = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -175,6 +177,10 @@ class _Finder(ast.NodeVisitor):
             self._add("min max", node.func, _OTHER[node.func.id])
         self.generic_visit(node)
 
+    def visit_keyword(self, node: ast.keyword) -> None:
+        if node.arg != "locked":
+            self.visit(node.value)
+
     def visit_Constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, bool):
             self._add("truth", node, str(not node.value))
@@ -244,8 +250,7 @@ class _Finder(ast.NodeVisitor):
             if (
                 isinstance(statement, _SIMPLE)
                 and isinstance(following, _SIMPLE)
-                and not _is_log(statement)
-                and not _is_log(following)
+                and not (_is_log(statement) or _is_log(following) or _is_lock(statement) or _is_lock(following))
                 and depend(statement, following, bound)
             ):
                 self._swap(statement, following)
@@ -291,7 +296,8 @@ class _Finder(ast.NodeVisitor):
 def _droppable(statement: ast.stmt, bound: set[str]) -> bool:
     """Whether the code still runs without it, so that not every walk over it fails at once."""
     if isinstance(statement, ast.Expr):
-        return not _is_log(statement) and not isinstance(statement.value, ast.Constant | ast.Yield | ast.YieldFrom)
+        plain = isinstance(statement.value, ast.Constant | ast.Yield | ast.YieldFrom)
+        return not plain and not _is_log(statement) and not _is_lock(statement)
     if isinstance(statement, ast.Assign | ast.AnnAssign):
         return getattr(statement, "value", None) is not None and binds(statement) <= bound
     if isinstance(statement, ast.Return):
@@ -303,6 +309,10 @@ def _is_log(node: ast.AST) -> bool:
     if isinstance(node, ast.Expr):
         return _is_log(node.value)
     return isinstance(node, ast.Call) and ast.unparse(node.func).startswith("_log.")
+
+
+def _is_lock(statement: ast.stmt) -> bool:
+    return _LOCK.match(ast.unparse(statement)) is not None
 
 
 def _is_words(node: ast.expr) -> bool:

@@ -21,6 +21,13 @@ FILES: Final = (
     "cloud/ledger/books.py",
     "cloud/ledger/leases.py",
     "cloud/ledger/clearing.py",
+    "cloud/ledger/sizing.py",
+    "cloud/ledger/corrections.py",
+    "cloud/ledger/lost.py",
+    "cloud/ledger/standing.py",
+    "cloud/ledger/messages.py",
+    "cloud/ledger/posting.py",
+    "cloud/sync/declarations.py",
     "cloud/sync/apply.py",
     "cloud/sync/placing.py",
 )
