@@ -13,25 +13,21 @@ _ABSENT: Final = object()
 
 
 class Undo:
-    """The way back, step by step."""
+    """The way back, step by step: table, key and the row that was there."""
 
     def __init__(self) -> None:
-        self._steps: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
-
-    def note(self, step: Callable[..., None], *arguments: Any) -> None:
-        """How the next change is taken back."""
-        self._steps.append((step, arguments))
+        self.steps: list[tuple[Table[Any, Any], Any, Any]] = []
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """What happens inside is taken back if it ends in an error."""
-        mark = len(self._steps)
+        mark = len(self.steps)
         try:
             yield
         except BaseException:
-            while len(self._steps) > mark:
-                step, arguments = self._steps.pop()
-                step(*arguments)
+            while len(self.steps) > mark:
+                table, key, row = self.steps.pop()
+                table.put_back(key, row)
             raise
 
     @contextmanager
@@ -39,7 +35,7 @@ class Undo:
         """A savepoint that nothing outside takes back."""
         with self.savepoint():
             yield
-        self._steps.clear()
+        self.steps.clear()
 
 
 class Table(Generic[K, V]):
@@ -80,19 +76,23 @@ class Table(Generic[K, V]):
         return [(key, rows[key]) for key in self._groups.get(name, ()) if key in rows]
 
     def __setitem__(self, key: K, row: V) -> None:
-        self._undo.note(self._put_back, key, self._rows.get(key, _ABSENT))
+        self._undo.steps.append((self, key, self._rows.get(key, _ABSENT)))
         self._rows[key] = row
         if self._group is not None:
             for name in self._group(key, row):
                 self._groups.setdefault(name, {})[key] = None
 
     def __delitem__(self, key: K) -> None:
-        self._undo.note(self._put_back, key, self._rows[key])
+        self._undo.steps.append((self, key, self._rows[key]))
         del self._rows[key]
 
     def image(self) -> dict[K, V]:
-        """A copy of all rows."""
-        return dict(self._rows)
+        """A copy of all rows, without what the transaction in progress did."""
+        rows = dict(self._rows)
+        for table, key, row in reversed(self._undo.steps):
+            if table is self:
+                _put_back(rows, key, row)
+        return rows
 
     def become(self, image: dict[K, V]) -> None:
         """Hold these rows and no others. Not to be taken back."""
@@ -103,8 +103,13 @@ class Table(Generic[K, V]):
                 for name in self._group(key, row):
                     self._groups.setdefault(name, {})[key] = None
 
-    def _put_back(self, key: K, row: Any) -> None:
-        if row is _ABSENT:
-            del self._rows[key]
-        else:
-            self._rows[key] = row
+    def put_back(self, key: K, row: Any) -> None:
+        """Take a change back."""
+        _put_back(self._rows, key, row)
+
+
+def _put_back(rows: dict[Any, Any], key: Any, row: Any) -> None:
+    if row is _ABSENT:
+        del rows[key]
+    else:
+        rows[key] = row

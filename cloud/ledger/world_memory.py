@@ -10,6 +10,8 @@ from cloud.ledger.store import Holder, LeaseSite, Line, Outgoing, Right
 from cloud.ledger.undo import Table, Undo
 from protocols.sync.messages import LeaseKind
 
+Image = dict[str, dict[Any, Any]]  # table -> rows
+
 QUESTIONS = (LeaseKind.RECALL, LeaseKind.SHRINK, LeaseKind.STANDING_RECALL)
 
 
@@ -28,7 +30,8 @@ class LedgerWorld:
         self.organisation = organisation
         self.undo = undo = Undo()
         self.meta: Table[str, int] = Table(undo)
-        self.meta["generation"] = 1
+        with undo.transaction():
+            self.meta["generation"] = 1
         self.balances: Table[Key, int] = Table(undo, group=_of_balance)
         self.lines: Table[tuple[Any, ...], Line] = Table(undo, group=_of_line)
         self.causes: Table[str, None] = Table(undo, group=_of_cause)
@@ -44,6 +47,15 @@ class LedgerWorld:
     def tables(self) -> dict[str, Table[Any, Any]]:
         """Every table by its name."""
         return {name: table for name, table in vars(self).items() if isinstance(table, Table)}
+
+    def image(self) -> Image:
+        """Everything as it stood when the last transaction ended."""
+        return {name: table.image() for name, table in self.tables().items()}
+
+    def become(self, image: Image) -> None:
+        """Stand as the image did. Not to be taken back."""
+        for name, table in self.tables().items():
+            table.become(image[name])
 
 
 def _of_balance(key: Key, _balance: int) -> Iterable[Any]:

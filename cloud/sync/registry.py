@@ -21,7 +21,6 @@ from typing import Any, Protocol
 
 import msgspec
 
-from cloud.core.database import Transaction
 from protocols.journal.messages import Entry
 
 Row = tuple[Any, ...]
@@ -57,8 +56,11 @@ class EntryHandler(Protocol):
     def rows(self, context: EntryContext, entry: Entry, payload: Any) -> Iterable[tuple[str, Row]]:
         """Rows of one entry. Raise Malformed or RuleViolation to have it set aside for a person."""
 
-    async def applied(self, tx: Transaction, context: EntryContext, facts: Sequence[Fact]) -> None:
-        """After the rows of a batch were written, in its transaction: roll-ups, events. Facts in order of seq."""
+    async def applied(self, tx: Any, context: EntryContext, facts: Sequence[Fact]) -> None:
+        """After the rows of a batch were written, in its transaction: roll-ups, events. Facts in order of seq.
+
+        `tx` is a `cloud.core.database.Transaction`, or that of a world in memory.
+        """
 
 
 class Registry:

@@ -17,7 +17,7 @@ class MemorySites:
     """The part of `MemoryStore` that is about sites."""
 
     def __init__(self, tx: MemoryTransaction) -> None:
-        self.world = tx.world
+        self.tx, self.world = tx, tx.world
         self._ledger = MemoryLedger(tx.world)
 
     @property

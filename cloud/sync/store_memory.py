@@ -184,7 +184,11 @@ class MemoryStore(MemoryDesk):
             self.world.refunds[key] = amount
 
     async def tell(self, context: EntryContext, effects: Effects, registry: Registry) -> None:
-        """Nobody: a world has no domains."""
+        """Tell the domains what was applied."""
+        for handler in registry.handlers:
+            facts = [fact for fact in effects.facts if fact[0].kind in handler.kinds]
+            if facts:
+                await handler.applied(self.tx, context, facts)
 
     async def count_duplicates(self, context: EntryContext, many: int) -> None:
         """Count entries that had come before, by the hour they came again."""

@@ -1,165 +1,170 @@
-"""The cloud of a simulated world: what gateways call, what the office does, and what an auditor reads.
+"""The cloud of a simulated world: the real EdgeApi, ingest, ledger and desk over the memory store.
 
-`CloudFace` is what `CloudMachine` offers: the real EdgeApi, ingest, ledger and desk over the memory store.
+Every call of a gateway and every act of the office is one transaction: an exception leaves no trace.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from http import HTTPStatus
+from random import Random
+from typing import Any
 
-from cloud.ledger.corrections import Shrunk
-from cloud.sync.desk import Replayed
-from cloud.sync.replicas import ReplicaChange
+from cloud.core.errors import CloudError, NotFound, Unavailable
+from cloud.core.errors import Malformed as MalformedRequest
+from cloud.ledger.world_memory import Image
+from cloud.sync.desk import QuarantineDesk
+from cloud.sync.edge_api import EdgeApi, EdgeParts
+from cloud.sync.registry import EntryContext, Registry
+from cloud.sync.state import Effects, Received, Slice
+from cloud.sync.store import Prepared
+from cloud.sync.store_memory import MemoryStore
+from protocols.payments.facts import Declaration
+from protocols.sync.codec import decode, encode
+from protocols.sync.messages import Batch, Fault, Heartbeat, LeaseAsk, OpenSession, Provision
+from protocols.values.errors import Malformed
+from protocols.values.instants import Clock, to_datetime
+from tests.simulation.cloud_devices import KeyRotations, SimWorld, Trouble
+from tests.simulation.cloud_office import ORGANISATION, Office
+from tests.simulation.cloud_reading import AccountLine
 
-ORGANISATION = 1
-Row = tuple[Any, ...]
-StreamId = tuple[int, int, int]  # device, epoch, branch
+__all__ = ["AccountLine", "CloudFace", "CloudMachine"]
 
-
-class AccountLine(NamedTuple):
-    """A line of the books: accounts are (owner kind, owner, bucket, site, epoch); `fact` (device, epoch, branch, seq).
-
-    A line has a cause or a fact, never both.
-    """
-
-    kind: int
-    debit: tuple[int, int, int, int, int]
-    credit: tuple[int, int, int, int, int]
-    amount: int
-    person: int
-    business_day: int
-    posting_day: int
-    cause: str | None
-    fact: tuple[int, int, int, int] | None
-    part: int
+Query = Mapping[str, str]
+_INT64 = 2**63
 
 
-class CloudFace(Protocol):
-    """One organisation (number 1). Every call is one transaction: an exception leaves no trace."""
+class CloudClock:
+    """The cloud's way of asking a world's clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+        return to_datetime(self._clock.now_ms())
+
+    def monotonic_s(self) -> float:
+        """Seconds from an arbitrary start that never step back."""
+        return self._clock.monotonic_ms() / 1000
+
+
+class TroubledStore(MemoryStore):
+    """The memory store, whose writes may be troubled."""
+
+    async def write_part(self, prepared: Prepared, registry: Registry) -> None:
+        """As the store does."""
+        self._trouble("write")
+        await super().write_part(prepared, registry)
+
+    async def finish(self, context: EntryContext, effects: Effects, state: Slice, received: Received) -> None:
+        """As the store does."""
+        self._trouble("finish")
+        await super().finish(context, effects, state, received)
+
+    def _trouble(self, where: str) -> None:
+        assert isinstance(self.world, SimWorld)
+        self.world.trouble(where)
+
+
+class CloudMachine(Office):
+    """One organisation (number 1). `trouble` is told where a database may fail and raises Unavailable when it does."""
+
+    def __init__(
+        self, clock: Clock, random: Random, *, in_doubt_days: int = 3, trouble: Trouble = lambda _where: None
+    ) -> None:  # fmt: skip
+        self._registry, self._secret, self._trouble = Registry([KeyRotations()]), random.randbytes(32), trouble
+        desk = QuarantineDesk(self._registry, lambda record: record[:64], store_of=MemoryStore)
+        world = SimWorld(ORGANISATION, trouble)
+        super().__init__(world, CloudClock(clock), random, desk, doubt_days=in_doubt_days)
+        self._api = self._api_over(world)
 
     async def call(
-        self, method: str, path: str, *, token: str, body: bytes = b"", query: Mapping[str, str] | None = None
+        self, method: str, path: str, *, token: str = "", body: bytes = b"", query: Query | None = None
     ) -> tuple[int, bytes]:
         """What `/edge/v1/<path>` answers: the HTTP status and the encoded message, an error as a Fault.
 
         GET leases (after), replicas (collection, generation, after), replica/<collection>; POST the others.
         """
+        world = self.world
+        try:
+            said = await self._asked(method, path, token, body, query or {})
+            if world is not self.world:
+                raise Unavailable("the cloud was put back meanwhile")
+        except CloudError as error:
+            return _fault(error)
+        except Malformed as error:
+            return _fault(MalformedRequest(str(error)))
+        return int(HTTPStatus.OK), encode(said)
 
-    async def open_site(self, site: int) -> int:
-        """A site with a gateway that waits for its first code; answers the device's number."""
+    def back_up(self) -> Image:
+        """Everything as it stood when the last transaction ended."""
+        return self.world.image()
 
-    async def code_for(self, site: int) -> str:
-        """A one-time code. While a gateway holds the site this replaces it: keys end, the next epoch begins with it."""
-
-    async def open_bucket(self, bucket: int, *, counting: bool = False) -> None:
-        """A kind of money, or of times."""
-
-    async def hire(self, person: int, home: int, meal_fen: int) -> None:
-        """A person with a home site."""
-
-    async def move_home(self, person: int, site: int) -> None:
-        """Money and limits follow as they come back."""
-
-    async def announce_visit(self, person: int, site: int, day: int) -> tuple[int, int]:
-        """(granted now, asked back); (0, 0) when announced before."""
-
-    async def leave(self, person: int) -> bool:
-        """Pay what is available, ask sites for the rest; True once nothing is left anywhere. Repeatable."""
-
-    async def top_up(self, person: int, bucket: int, fen: int, *, cause: str) -> bool:
-        """Money in at the desk, leased in the same transaction; False where the cause is known."""
-
-    async def grant_all(self, bucket: int, fen: int, persons: Sequence[int], *, cause: str) -> bool:
-        """A subsidy for each, leased in the same transaction; False where the cause is known."""
-
-    async def correct_down(self, person: int, bucket: int, fen: int, *, cause: str) -> Shrunk | None:
-        """Take back what was too much; None where the cause is known."""
-
-    async def clear(self, bucket: int) -> int:
-        """Begin the clearing of a bucket; answers what was swept at once."""
-
-    async def true_up(
-        self, person: int, *, period: str, days: tuple[int, int], order: Sequence[int]
-    ) -> list[tuple[int, int, int]]:
-        """Swaps (better, worse, amount) of a period."""
-
-    async def give_rights(self, rule: int, uses_a_day: int, persons: Sequence[int]) -> int:
-        """Standing rights to a limit go to homes; answers how many were given."""
-
-    async def size(self) -> int:
-        """The minute's jobs: homes get what they lack, leavers are paid, money in doubt long enough is released.
-
-        Answers how much was done; 0 is rest.
-        """
-
-    async def declare_lost(self, site: int, *, epoch: int = 0, bearer: int = ORGANISATION) -> int:
-        """A site's gateway (or an earlier epoch of it) is lost; answers what is in doubt now."""
-
-    async def revoke_key(self, device: int) -> None:
-        """The device gets no session; a backlog under its key waits."""
-
-    async def restore_key(self, device: int) -> None:
-        """A person found that the device is good after all: it is active, its key counts again."""
-
-    async def resume(self, device: int, epoch: int) -> None:
-        """Let every stopped or held branch go on, and a frozen device work again."""
-
-    def waiting(self) -> list[tuple[int, StreamId, int, str, str]]:
-        """What is set aside: item, stream, seq, state (waiting, parked, mended), reason code."""
-
-    async def mend(self, item: int, fields: Any, *, by: int) -> bool:
-        """Record what an entry should have said; True where it may be replayed, False where a second person is due."""
-
-    async def approve(self, item: int, *, by: int) -> bool:
-        """A further person stands behind it; True where that is enough."""
-
-    async def replay(self, item: int) -> Replayed:
-        """Apply an entry (as mended) with what waits behind it."""
-
-    async def replay_parked(self, device: int, epoch: int, branch: int = 0) -> Replayed:
-        """Apply what waited for an upgrade or for others."""
-
-    async def publish(self, collection: str, rows: Sequence[ReplicaChange], *, site: int = 0) -> None:
-        """Records (key, effective_from_ms, body or None) for one site, or 0 for every site."""
-
-    def back_up(self) -> Any:
-        """Everything as it stands now."""
-
-    async def verified(self, image: Any) -> None:
+    async def verified(self, image: Image) -> None:
         """The backup can be restored: what it covers is safe."""
+        async with self._transaction():
+            for key, known in image["streams"].items():
+                stream = self.world.streams.get(key)
+                if stream is not None and stream.safe_through < known.applied_through:
+                    self.world.streams[key] = replace(stream, safe_through=known.applied_through)
 
-    def restore(self, image: Any) -> int:
+    def restore(self, image: Image) -> int:
         """Go back to a backup; answers the new generation. Calls in progress end with status 503."""
+        highest = max(self.generation, image["meta"]["generation"])
+        world = SimWorld(ORGANISATION, self._trouble)
+        world.become(image)
+        with world.undo.transaction():
+            world.meta["generation"] = highest + 1
+        self.world, self._api = world, self._api_over(world)
+        return self.generation
 
-    @property
-    def generation(self) -> int:
-        """Raised by each restore."""
+    def _api_over(self, world: SimWorld) -> EdgeApi:
+        return EdgeApi(
+            EdgeParts(
+                world, self._clock, self._registry, self.directory, self._secret, store_of=TroubledStore
+            )
+        )  # fmt: skip
 
-    def balances(self) -> dict[tuple[int, int, int, int, int], int]:
-        """Floored accounts (owner kind, owner, bucket, site, epoch) that hold anything."""
+    async def _asked(self, method: str, path: str, token: str, body: bytes, query: Query) -> Any:
+        api = self._api
+        if method == "GET":
+            return await self._page(path, token, query)
+        posts: dict[str, Callable[[], Awaitable[Any]]] = {
+            "provision": lambda: api.provision(decode(body, Provision)),
+            "session": lambda: api.open_session(decode(body, OpenSession)),
+            "batches": lambda: api.batch(token, decode(body, Batch)),
+            "heartbeat": lambda: api.heartbeat(token, decode(body, Heartbeat)),
+            "lease-asks": lambda: api.lease_ask(token, decode(body, LeaseAsk)),
+            "declarations": lambda: api.declare(token, decode(body, Declaration)),
+        }
+        ask = posts.get(path)
+        if ask is None:
+            raise NotFound("there is no such path")
+        return await ask()
 
-    def lines(self) -> list[AccountLine]:
-        """Every line, in the order posted."""
+    async def _page(self, path: str, token: str, query: Query) -> Any:
+        if path == "leases":
+            return await self._api.leases(token, _number(query, "after"))
+        collection = query.get("collection", "") if path == "replicas" else path.removeprefix("replica/")
+        return await self._api.replica(
+            token, collection, generation=_number(query, "generation"), after=_number(query, "after")
+        )
 
-    def streams(self) -> dict[StreamId, dict[str, Any]]:
-        """How each stream stands, by the names of its columns."""
 
-    def inbox(self, device: int, epoch: int, branch: int = 0) -> list[tuple[int, int, bytes, bytes]]:
-        """(seq, state 1 applied 2 parked 3 quarantined, hash, body), in order."""
+CloudFace = CloudMachine
 
-    def set_aside(self) -> list[Row]:
-        """(device, epoch, branch, seq, state, reason code, behind seq), replayed ones included."""
 
-    def counts(self) -> dict[tuple[int, int, int], tuple[int, int, int, int]]:
-        """The certificate: (device, lane, hour ms) -> applied, duplicates, quarantined, parked."""
+def _number(query: Query, name: str) -> int:
+    try:
+        number = int(query.get(name, "0"))
+    except ValueError:
+        number = _INT64
+    if not -_INT64 <= number < _INT64:
+        raise MalformedRequest(f"{name} is a whole number")
+    return number
 
-    def lease_sites(self) -> dict[tuple[int, int], dict[str, Any]]:
-        """(site, epoch) -> its row by the names of its columns."""
 
-    def lease_messages(self, site: int, epoch: int) -> list[Row]:
-        """(n, kind, person, bucket, amount, from day, answered or None), in order."""
-
-    def replica(self, site: int, collection: str) -> dict[tuple[str, int], bytes]:
-        """Live records of a collection: (key, effective_from_ms) -> body."""
-
-    def rights(self) -> dict[tuple[int, int], tuple[int, int]]:
-        """(person, rule) -> (site, epoch) that counts it; (0, 0) nobody."""
+def _fault(error: CloudError) -> tuple[int, bytes]:
+    retry = error.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
+    return int(error.status), encode(Fault(error.code, error.message, retry))
