@@ -53,12 +53,11 @@ class Leases:
         self._minute = 0
         self._changes = self._calendar.changes()[::-1]
         self._late: dict[int, Counter[int]] = defaultdict(Counter)  # site -> person -> money in since it was cut off
-        self._visits: set[tuple[int, int, int]] = set()
         self.put_in_fen: Counter[int] = Counter()
         self.eaten_fen: Counter[int] = Counter()
         self.beyond_put_in = 0  # purchases by people who had not put in so much
         for diner in trace.diners:
-            self.office.homes[diner.person] = (diner.home, meal_fen)
+            self.office.hire(diner.person, diner.home, meal_fen)
             self._put(diner.person, CASH, diner.cash_fen)
             self._put(diner.person, self._months[0], diner.subsidy_fen)
         for site in self.tills:
@@ -73,7 +72,7 @@ class Leases:
         elif event.kind == SUBSIDY:
             self._put(event.person, last_day_of_month(self._calendar.day(event.minute)), event.fen)
         elif event.kind == ANNOUNCED:
-            self._announce(event)
+            self.office.announce(event.place, event.person)
         else:
             self._want(event, "visiting" if visiting else "home")
 
@@ -100,19 +99,13 @@ class Leases:
             **self.tally.figures(self._ceiling),
             "overdrafts": self.office.overdrafts + self.beyond_put_in,
             "overdraft_fen": self.office.overdraft_fen,
+            "set_aside": self.office.set_aside,
             "fen_astray": self.fen_astray(),
             "tapped_again": self.tapped_again,
             "lost": {
                 reason: {"purchases": self.lost[reason], "fen": fen} for reason, fen in sorted(self.lost_fen.items())
             },
         }
-
-    def _announce(self, event: Event) -> None:
-        """A meal moves, once a day (`announce_visit`)."""
-        visit = (event.person, event.place, self._calendar.day(event.minute))
-        if visit not in self._visits:
-            self._visits.add(visit)
-            self.office.ask(event.place, event.person, self.office.homes[event.person][1])
 
     def _want(self, event: Event, who: str) -> None:
         taken = self._try(event)
@@ -151,6 +144,7 @@ class Leases:
             self._exchange(self._online())
             self._late[site].clear()
         self._minute = minute
+        self.office.day = self._calendar.day(minute)
         if self._clearings and self._clearings[-1][0] <= minute:
             self.office.clear(self._clearings.pop()[1])
         self._exchange(self._online())
@@ -163,17 +157,20 @@ class Leases:
             facts = {site: self.tills[site].unsent() for site in sites}
             for site, entries in facts.items():
                 self.office.take(site, entries)
-            self.office.minute()
+            sized = self.office.minute()
             pulled = [self._pull(site) for site in sites]
-            if not any(pulled) and not any(facts.values()):
+            for site in sites:
+                self.office.beat(site, self.tills[site].book.n)
+            if not any(pulled) and not any(facts.values()) and not sized:
                 return
 
     def _pull(self, site: int) -> bool:
         till = self.tills[site]
-        messages = self.office.messages[site][till.book.n :]
-        if messages:
-            till.apply(messages)
-        return bool(messages)
+        found = False
+        while self.office.newest(site) > till.book.n:
+            till.apply(self.office.page(site, till.book.n))
+            found = True
+        return found
 
     def _put(self, person: int, bucket: int, fen: int) -> None:
         if fen:
@@ -195,11 +192,7 @@ class Leases:
         late = min(free, self._late[site][person])
         missing = event.fen - here
         word = "online" if self._calendar.online(site, event.minute) else "offline"
-        underway = sum(
-            m.amount
-            for m in self.office.messages[site][self.tills[site].book.n :]
-            if m.person == person and m.kind == 1
-        )
+        underway = self.office.given_since(site, person, self.tills[site].book.n)
         if missing <= underway:
             if missing > underway - self._late[site][person]:
                 return f"{word}, put in during the cut"

@@ -1,156 +1,221 @@
-"""The cloud's side of leases over plain dicts: the real sizing, the real effects of facts, nothing decided here."""
+"""The cloud's side of leases: the product's ledger, sizing and application of facts over its store in memory.
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable
-from typing import Any, Final
+Left out is how facts travel: they come as structs, not as bytes in a signed chain; lines are looked at and not kept.
+"""
 
-from cloud.ledger.books import Books, Key, Question
-from cloud.ledger.effects import effects_of
-from cloud.ledger.leases import Part, home_grants, recalls, visitor_grants
-from protocols.journal.kinds import Kind
-from protocols.ledger.accounts import Owner, TransferKind
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+from cloud.ledger import clearing, sizing
+from cloud.ledger.accounts import available, cash_desk
+from cloud.ledger.messages import messages_after
+from cloud.ledger.posting import post
+from cloud.ledger.store import Holder, LeaseSite, Line
+from cloud.ledger.store_memory import MemoryLedger
+from cloud.sync.apply import Application, wants_of
+from cloud.sync.followups import follow_up
+from cloud.sync.registry import EntryContext, Registry
+from cloud.sync.state import Effects, Reading, StreamState
+from cloud.sync.store_memory import MemoryStore
+from cloud.sync.world_memory import MemoryTransaction, World
+from protocols.journal.chain import genesis
+from protocols.journal.messages import FORMAT, Entry
+from protocols.ledger.accounts import Account, Owner, Transfer, TransferKind
 from protocols.sync.messages import LeaseKind, LeaseMessage
+
+T = TypeVar("T")
 
 EPOCH: Final = 1
 ORGANISATION: Final = 1
-PERSON: Final = int(Owner.PERSON)
-_EXCEPTIONS: Final = int(Owner.EXCEPTIONS)
+NOW: Final = datetime(2026, 11, 20, 4, tzinfo=UTC)  # stamps lines; nothing is decided by it
+PAGE: Final = 2_000
+_KIND, _DEBIT_OWNER_KIND, _AMOUNT, _PERSON = 1, 2, 12, 13  # places in a line
 
-Entry = tuple[int, Any]  # kind and payload, in the order of the stream
+Told = tuple[int, Any]  # kind and payload, in the order of the stream
 
 
 class Office:
-    """One organisation's accounts, homes and lease messages."""
+    """One organisation's accounts, homes and lease messages. Each call is one transaction."""
 
     def __init__(self, sites: Iterable[int], *, order: Iterable[int] = ()) -> None:
         self.sites = tuple(sites)
-        self.balances: dict[Key, int] = {}
-        self.homes: dict[int, tuple[int, int]] = {}  # site and the worth of a meal
-        self.messages: dict[int, list[LeaseMessage]] = {site: [] for site in self.sites}
+        self.day = 20261120
         self.overdrafts = 0
         self.overdraft_fen = 0
+        self.set_aside = 0  # facts the books could not take
         self.cleared_fen: Counter[int] = Counter()  # by person
-        self._books = {site: Books(ORGANISATION, site, EPOCH, 0, self.balances) for site in self.sites}
-        self._taken = dict.fromkeys(self.sites, 0)
         self._order = list(order)
-        self._buckets: list[int] = list(self._order)
-        self._asked: dict[tuple[int, int, int], int] = defaultdict(int)  # (site, person, bucket) -> not yet answered
-        self._coming: dict[tuple[int, int], int] = defaultdict(int)  # (asking site, person) -> not yet answered
-        self._for: dict[tuple[int, int], int] = {}  # (asked site, n) -> asking site
-        self._cut: set[int] = set()
-        self._changed: set[int] = set()
+        self._world = World(ORGANISATION)
+        self._ledger = _Ledger(self._world, self)
+        self._registry = Registry()
+        self._changed: dict[int, None] = {}
+        self._puts = 0
+        for site in self.sites:
+            holder = Holder(site, EPOCH)
+            self._world.lease_sites[holder] = LeaseSite(site, EPOCH, site, 0, 0, "open", 1, 0, None, None)
+            self._world.streams[site, EPOCH, 0] = StreamState(
+                site, EPOCH, 0, site, 0, 0, genesis(site, EPOCH), 0, "open", "", "", 0, 0
+            )
+
+    def hire(self, person: int, site: int, meal_fen: int) -> None:
+        """A person with a home."""
+        self._do(self._ledger.set_home(person, site, meal_fen))
 
     def put(self, person: int, bucket: int, fen: int) -> None:
         """Money in, and the lease of it in the same step."""
-        key = (PERSON, person, bucket, 0, 0)
-        self.balances[key] = self.balances.get(key, 0) + fen
-        self.size([person])
+        self._do(self._put(person, bucket, fen))
 
-    def size(self, persons: Iterable[int]) -> None:
-        """Homes get what they lack (`size_homes`)."""
-        for person in persons:
-            site, meal_fen = self.homes[person]
-            at_home = {bucket: fen for (at, bucket), fen in self.held(person).items() if at == site}
-            for part in home_grants(self.free(person), at_home, meal_fen=meal_fen):
-                self._grant(site, person, part)
-
-    def minute(self) -> None:
+    def minute(self) -> int:
         """The job of every minute: who has more than a meal with the cloud is sized again."""
-        changed, self._changed = self._changed, set()
-        self.size(p for p in sorted(changed) if sum(self.free(p).values()) > self.homes[p][1])
+        changed, self._changed = self._changed, {}
+        persons = [p for p in sorted(changed) if sum(self.free(p).values()) > self.meal_fen(p)]
+        return self._do(sizing.size_homes(self._ledger, persons, now=NOW, business_day=self.day)) if persons else 0
 
-    def ask(self, site: int, person: int, wanted: int) -> int:
-        """A lane's ask (`serve_visitor`); answers what was granted."""
-        parts = visitor_grants(self.free(person), wanted, order=self._order)
-        for part in parts:
-            self._grant(site, person, part)
-        granted = sum(part.amount for part in parts)
-        missing = wanted - granted - (self._coming[site, person] if granted < wanted else 0)
-        if missing > 0:
-            self._recall(site, person, missing)
-        return granted
+    def ask(self, site: int, person: int, wanted: int) -> None:
+        """A lane asks for what is missing (`lease-asks`)."""
+        under_way = _done(self._ledger.under_way(Holder(site, EPOCH), person))
+        self.serve(site, person, max(0, wanted - under_way))
+
+    def serve(self, site: int, person: int, wanted: int) -> None:
+        """A lease to a site from what is available, the rest asked back from others."""
+        holder = Holder(site, EPOCH)
+        self._do(
+            sizing.serve_visitor(
+                self._ledger, person, wanted, holder, now=NOW, business_day=self.day, order=self._order
+            )
+        )
+
+    def announce(self, site: int, person: int) -> None:
+        """A visit announced for today."""
+        self._do(sizing.announce_visit(self._ledger, person, site, self.day, now=NOW, order=self._order))
 
     def clear(self, bucket: int) -> None:
-        """Begin the clearing of a bucket: sweep what nobody holds, send every site the marker."""
-        self._cut.add(bucket)
-        for books in self._books.values():
-            books.cut = frozenset(self._cut)
-        for key in [key for key in self.balances if key[0] == PERSON and key[2] == bucket and key[3] == 0]:
-            self.cleared_fen[key[1]] += self.balances[key]
-            self.balances[key] = 0
-        for site in self.sites:
-            self._send(site, LeaseKind.CUTOFF, 0, Part(bucket, 0))
+        """Begin the clearing of a bucket."""
+        self._do(clearing.cut_off(self._ledger, [bucket], now=NOW, business_day=self.day))
 
-    def take(self, site: int, entries: Iterable[Entry]) -> None:
-        """Facts of a site's stream, in order; what comes back for somebody goes on to them."""
-        books = self._books[site]
-        for kind, payload in entries:
-            self._taken[site] += 1
-            for movement, debit, _credit, fen in effects_of(kind, payload, self._taken[site], books):
-                if movement == TransferKind.CLEARING:
-                    self.cleared_fen[debit[1]] += fen
-                if debit[0] == _EXCEPTIONS:
-                    self.overdrafts += 1
-                    self.overdraft_fen += fen
-            books.undo.clear()
-            self._note(site, kind, payload)
-        passed_on, books.notes.passed_on = books.notes.passed_on, []
-        books.notes.answers.clear()
-        books.notes.cutoffs.clear()
-        for to, _epoch, person, bucket, amount in passed_on:
-            part = Part(bucket, min(amount, self.free(person).get(bucket, 0)))
-            if part.amount:
-                self._grant(to, person, part)
+    def take(self, site: int, told: Sequence[Told]) -> None:
+        """Facts of a site's stream, in order, with all that follows from them."""
+        if told:
+            self._do(self._take(site, told))
+
+    def page(self, site: int, after: int, *, limit: int = PAGE) -> list[LeaseMessage]:
+        """Messages after one that the site has applied."""
+        holder = Holder(site, EPOCH)
+        self._do(self._ledger.seen_through(holder, after))
+        return _done(messages_after(self._ledger, holder, after, limit=limit))[1]
+
+    def beat(self, site: int, n: int) -> None:
+        """A heartbeat says how far a site has applied its messages."""
+        if self._world.lease_sites[Holder(site, EPOCH)].applied_n != n:
+            self._do(self._ledger.seen_through(Holder(site, EPOCH), n))
+
+    def newest(self, site: int) -> int:
+        """The number of a site's newest message."""
+        return self._world.lease_sites[Holder(site, EPOCH)].newest_n
+
+    def meal_fen(self, person: int) -> int:
+        """What a meal of a person is worth."""
+        return self._world.homes[person][1]
+
+    def given_since(self, site: int, person: int, after: int) -> int:
+        """What was leased to a site for a person by messages after one."""
+        later = self._ledger.messages(Holder(site, EPOCH), after=after, through=self.newest(site), limit=2**31)
+        return sum(m.amount for m in _done(later) if m.kind == LeaseKind.GRANT and m.person == person)
 
     def free(self, person: int) -> dict[int, int]:
-        """What is leased to nobody, by bucket."""
-        found = {}
-        for bucket in self._buckets:
-            fen = self.balances.get((PERSON, person, bucket, 0, 0), 0)
-            if fen > 0 and bucket not in self._cut:
-                found[bucket] = fen
-        return found
+        """What no site holds and no clearing takes, by bucket."""
+        return {bucket: fen for _, bucket, fen in _done(self._ledger.free([person]))}
 
     def held(self, person: int) -> dict[tuple[int, int], int]:
-        """(site, bucket) -> what is leased there."""
-        found = {}
-        for site in self.sites:
-            for bucket in self._buckets:
-                fen = self.balances.get((PERSON, person, bucket, site, EPOCH), 0)
-                if fen > 0 and bucket not in self._cut:
-                    found[site, bucket] = fen
-        return found
+        """(site, bucket) -> what is leased there and not being cleared."""
+        return {(site, bucket): fen for _, site, _, bucket, fen in _done(self._ledger.held([person]))}
 
-    def _note(self, site: int, kind: int, payload: Any) -> None:
-        if kind == Kind.SETTLEMENT:
-            self._changed.add(payload.person)
-        elif kind == Kind.LEASE_RETURNED and payload.cause_n:
-            question = self.messages[site][payload.cause_n - 1]
-            self._asked[site, question.person, question.bucket] -= question.amount
-            asking = self._for[site, payload.cause_n]
-            self._coming[asking, question.person] -= question.amount
-            self._changed.add(question.person)
+    def look_at(self, line: Line) -> None:
+        """Count what must not be, and what was cleared."""
+        if line[_DEBIT_OWNER_KIND] == Owner.EXCEPTIONS:
+            self.overdrafts += 1
+            self.overdraft_fen += line[_AMOUNT]
+        if line[_KIND] == TransferKind.CLEARING:
+            self.cleared_fen[line[_PERSON]] += line[_AMOUNT]
 
-    def _recall(self, site: int, person: int, wanted: int) -> None:
-        usable = {
-            (at, EPOCH, bucket): fen - self._asked[at, person, bucket]
-            for (at, bucket), fen in self.held(person).items()
-            if at != site and fen > self._asked[at, person, bucket]
-        }
-        for at, _epoch, part in recalls(usable, wanted):
-            n = self._send(at, LeaseKind.RECALL, person, part)
-            self._asked[at, person, part.bucket] += part.amount
-            self._coming[site, person] += part.amount
-            self._for[at, n] = site
-            self._books[at].questions[n] = Question(part.amount, None, site, EPOCH)
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        with self._world.undo.transaction():
+            return _done(work)
 
-    def _grant(self, site: int, person: int, part: Part) -> None:
-        free, leased = (PERSON, person, part.bucket, 0, 0), (PERSON, person, part.bucket, site, EPOCH)
-        self.balances[free] -= part.amount
-        self.balances[leased] = self.balances.get(leased, 0) + part.amount
-        self._send(site, LeaseKind.GRANT, person, part)
+    async def _put(self, person: int, bucket: int, fen: int) -> None:
+        self._puts += 1
+        source = cash_desk(ORGANISATION, bucket)
+        transfer = Transfer(TransferKind.TOP_UP, source, available(person, bucket), fen)
+        await post(self._ledger, [transfer], cause=f"put:{self._puts}", business_day=self.day, now=NOW)
+        await sizing.size_homes(self._ledger, [person], now=NOW, business_day=self.day)
 
-    def _send(self, site: int, kind: LeaseKind, person: int, part: Part) -> int:
-        n = len(self.messages[site]) + 1
-        self.messages[site].append(LeaseMessage(n, kind, person, part.bucket, part.amount, 0))
-        return n
+    async def _take(self, site: int, told: Sequence[Told]) -> None:
+        stream = replace(self._world.streams[site, EPOCH, 0])
+        first = stream.applied_through + 1
+        entries: list[Entry | None] = [
+            Entry(FORMAT, kind, 1, site, EPOCH, seq, "", 0, 0, 1, 0, 0, 0, 0, 0, b"")
+            for seq, (kind, _) in enumerate(told, first)
+        ]
+        payloads = [payload for _, payload in told]
+        store = _Store(self._world, self._ledger)
+        state = await store.load(stream, wants_of(zip(entries, payloads, strict=True)), ORGANISATION)
+        context = EntryContext(ORGANISATION, site, site, EPOCH, 0, UTC, NOW, self.day)
+        blank = [b""] * len(told)
+        application = Application(state, Reading(first, blank, blank, entries, payloads), context, self._registry)
+        application.run(0, len(told))
+        effects = application.close()
+        self.set_aside += len(effects.set_aside)
+        lines, _ = effects.drain()
+        for kind, debit, credit, amount, person, *_ in lines:
+            self.look_at((ORGANISATION, kind, *debit, *credit, amount, person))
+        await self._finish(stream, effects)
+        await follow_up(store, context, effects.notes)
+        self._changed.update((payload.person, None) for payload in payloads if hasattr(payload, "person"))
+        self._changed.update((move.person, None) for p in payloads for move in getattr(p, "moves", ()))
+
+    async def _finish(self, stream: StreamState, effects: Effects) -> None:
+        await self._ledger.move({}, {Account(*key): delta for key, delta in effects.deltas.items()})
+        self._world.streams[stream.device, EPOCH, 0] = replace(stream, applied_through=effects.through)
+
+
+class _Ledger(MemoryLedger):
+    """Looks at the lines of the books and lets them go: a month of them fills the memory."""
+
+    def __init__(self, world: World, office: Office) -> None:
+        super().__init__(world)
+        self._office = office
+
+    async def claim(self, cause: str) -> bool:
+        """Nothing here is posted twice."""
+        return True
+
+    async def write_lines(self, lines: Sequence[Line]) -> None:
+        """Look at them."""
+        for line in lines:
+            self._office.look_at(line)
+
+
+class _Store(MemoryStore):
+    """The store with a ledger that keeps no lines."""
+
+    def __init__(self, world: World, ledger: MemoryLedger) -> None:
+        super().__init__(MemoryTransaction(world))
+        self._quiet = ledger
+
+    @property
+    def ledger(self) -> MemoryLedger:
+        """The books."""
+        return self._quiet
+
+
+def _done(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that never waits: nothing in memory does."""
+    try:
+        work.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    raise AssertionError("the store in memory waited for something")

@@ -15,7 +15,7 @@ from protocols.payments.plan import Plan
 from protocols.payments.reference import Person
 from protocols.sync.messages import LeaseKind, LeaseMessage
 from tests.simulation.lease_cashier import CASH, rule_book
-from tests.simulation.lease_office import Entry, Office
+from tests.simulation.lease_office import Office, Told
 from tests.simulation.lease_till import Till
 
 MONTH: Final = 20261130
@@ -72,9 +72,9 @@ class Dark:
             Person(number, "", "", 1, self.random.randint(1, sites), 0, 0, "", 0) for number in range(1, people + 1)
         ]
         for person in self.people:
-            self.office.homes[person.id] = (person.home_site, MEAL_FEN)
+            self.office.hire(person.id, person.home_site, MEAL_FEN)
         self.taken = self.refused = self.grants = self.returns = self.replays = 0
-        self._waiting: dict[int, list[Entry]] = {site: [] for site in self.office.sites}
+        self._waiting: dict[int, list[Told]] = {site: [] for site in self.office.sites}
 
     def run(self, purchases: int) -> None:
         """Until so many purchases were taken in the dark; then everybody comes back and says all."""
@@ -92,7 +92,7 @@ class Dark:
         for _ in range(8):
             for till in self.tills:
                 self._send_up(till, share=1.0)
-                self._pull(till, len(self.office.messages[till.site]))
+                self._pull(till, self.office.newest(till.site) - till.book.n)
 
     def fen_astray(self) -> int:
         """How far books, tills and the plain counter are apart, summed over people and sites: 0 or fen were lost."""
@@ -118,6 +118,7 @@ class Dark:
             "returns": self.returns,
             "replays": self.replays,
             "overdrafts": self.counter.overdrafts + self.counter.beyond_grants + self.office.overdrafts,
+            "set_aside": self.office.set_aside,
             "fen_astray": self.fen_astray(),
         }
 
@@ -144,19 +145,18 @@ class Dark:
         self._send_up(till, share=self.random.random())
         self.office.minute()
         for _ in range(self.random.randint(0, A_ROUND // 12)):
-            self.office.ask(till.site, self.random.choice(self.people).id, self.random.randint(100, 5_000))
+            self.office.serve(till.site, self.random.choice(self.people).id, self.random.randint(100, 5_000))
         self._pull(till, self.random.randint(0, A_ROUND))
         if self.random.random() < 0.5:
             self._send_up(till, share=self.random.random())
 
     def _pull(self, till: Till, most: int) -> None:
-        messages = self.office.messages[till.site]
-        start = till.book.n
+        here = start = till.book.n
         if self.random.random() < 0.5:  # a page that came before comes once more
             start = max(0, start - self.random.randint(1, 500))
-            self.replays += till.book.n - start
-        page = messages[start : till.book.n + most]
-        self.grants += sum(m.kind == LeaseKind.GRANT and m.n > till.book.n for m in page)
+            self.replays += here - start
+        page = self.office.page(till.site, start, limit=here - start + most)
+        self.grants += sum(message.kind == LeaseKind.GRANT and message.n > here for message in page)
         before = len(till.entries)
         for message in page:
             self.counter.given(till.site, message)

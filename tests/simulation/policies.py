@@ -19,6 +19,8 @@ from tests.simulation.trace import WANTED, Calendar, Trace, read
 BASE_LINES: Final[dict[str, type[LastSeen]]] = {
     "optimistic": Optimist, "fixed_part": FixedPart, "fixed_amount": FixedAmount,
 }  # fmt: skip
+LEAST_SHARE: Final = 0.95
+FAULTS: Final = ("overdrafts", "set_aside", "fen_astray")
 PURCHASES: Final = 1_000_000
 DARK_SITES: Final = (2, 5)
 DARK_PEOPLE: Final = 2_000
@@ -87,12 +89,7 @@ def main(arguments: Sequence[str]) -> int:
     figures = compare(read())
     dark = in_the_dark(options.purchases)
     ours = figures["policies"]["leases"]
-    holds = (
-        ours["home"] >= 0.95
-        and not ours["overdrafts"]
-        and not ours["fen_astray"]
-        and not any(world["overdrafts"] or world["fen_astray"] for world in dark)
-    )
+    holds = ours["home"] >= LEAST_SHARE and not any(world[fault] for world in (ours, *dark) for fault in FAULTS)
     seconds = round(time.monotonic() - began_s, 1)
     line = {"name": "policies", **figures, "dark": dark, "holds": holds, "seconds": seconds}
     sys.stdout.write(json.dumps(line) + "\n")

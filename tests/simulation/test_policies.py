@@ -1,25 +1,22 @@
 """What each policy takes of the fixed month, and purchases in the dark that no counter may find fault with."""
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
-from cloud.ledger.leases import Part
+from cloud.ledger.store_memory import MemoryLedger
 from edge.leases.book import LeaseBook
 from edge.store.transaction import Transaction
+from protocols.ledger.accounts import Account
 from protocols.payments.facts import Share
-from protocols.sync.messages import LeaseKind
-from protocols.values.errors import RuleViolation
 from tests.simulation.cashiers import AllKnowing, Cashier, FixedAmount, FixedPart, Optimist, Tally, play
-from tests.simulation.lease_office import Office
 from tests.simulation.partitioned import Dark
-from tests.simulation.policies import about, ceiling_of, ours_on
+from tests.simulation.policies import FAULTS, about, ceiling_of, ours_on
 from tests.simulation.trace import ANNOUNCED, MINUTES_A_DAY, MONTH, TOP_UP, WANTED, Cut, Diner, Event, Trace, read
 from tests.simulation.trace_drawing import SEED, draw
 
-SAMPLE = 20_000
+SAMPLE = 20_000  # purchases; a million are made by `python -m tests.simulation.policies`
 MOST_BYTES = 2_000_000
 
 
@@ -49,10 +46,11 @@ def test_the_file_is_what_the_drawing_drew(month: Trace) -> None:
 
 @pytest.mark.rule(4)
 def test_rule_4_leases_take_95_percent_of_what_an_all_knowing_cashier_takes_at_home(month: Trace) -> None:
+    month = month.of(lambda person: person % 5 == 0)  # `python -m tests.simulation.policies` plays it for everybody
     ceiling = ceiling_of(month)
     figures = ours_on(month, ceiling).figures()
     assert figures["home"] >= 0.95, figures
-    assert (figures["overdrafts"], figures["overdraft_fen"], figures["fen_astray"]) == (0, 0, 0), figures
+    assert not any(figures[fault] for fault in FAULTS), figures
     assert figures["visiting"] > 0.7, "visitors are served while the sites hear each other"
     part, optimist = FixedPart(month), Optimist(month)
     play(month, [part, optimist])
@@ -66,14 +64,15 @@ def test_rule_1_purchases_in_the_dark_overdraw_nobody_and_lose_nothing(sites: in
     dark = Dark(sites=sites, people=800, seed=sites)
     dark.run(SAMPLE // 2)
     figures = dark.figures()
-    assert (figures["overdrafts"], figures["fen_astray"]) == (0, 0), figures
+    assert not any(figures[fault] for fault in FAULTS), figures
     assert min(figures["taken"], figures["refused"], figures["replays"], figures["returns"]) > 100, figures
 
 
-def _lease_without_taking(office: Office, site: int, person: int, part: Part) -> None:
-    leased = (1, person, part.bucket, site, 1)
-    office.balances[leased] = office.balances.get(leased, 0) + part.amount
-    office._send(site, LeaseKind.GRANT, person, part)
+async def _only_add(ledger: MemoryLedger, held: Mapping[Account, int], deltas: Mapping[Account, int]) -> None:
+    """The transfer that forgets to take from the other side."""
+    for account, delta in deltas.items():
+        if delta > 0:
+            ledger.world.balances[account] = ledger.world.balances.get(account, 0) + delta
 
 
 def _spend_nothing(book: LeaseBook, tx: Transaction, person: int, shares: tuple[Share, ...]) -> None:
@@ -82,15 +81,14 @@ def _spend_nothing(book: LeaseBook, tx: Transaction, person: int, shares: tuple[
 
 @pytest.mark.rule(1)
 @pytest.mark.parametrize(
-    ("where", "name", "fault"), [(Office, "_grant", _lease_without_taking), (LeaseBook, "spend", _spend_nothing)]
+    ("where", "name", "fault"), [(MemoryLedger, "move", _only_add), (LeaseBook, "spend", _spend_nothing)]
 )
 def test_rule_1_the_plain_counter_finds_planted_faults(
     monkeypatch: pytest.MonkeyPatch, where: type, name: str, fault: Callable[..., Any]
 ) -> None:
     monkeypatch.setattr(where, name, fault)
     dark = Dark(sites=2, people=200, seed=1)
-    with suppress(RuleViolation):  # the ledger may see it first, from what comes back
-        dark.run(4_000)
+    dark.run(4_000)
     assert dark.counter.overdrafts > 0
     assert dark.fen_astray() > 0
 
