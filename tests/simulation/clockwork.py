@@ -178,7 +178,6 @@ def chance_from(random: Random) -> Iterator[None]:
 @contextmanager
 def quick_signatures() -> Iterator[None]:
     """Signatures of microseconds: a digest by public key. A wrong key, message or byte is still refused."""
-    real_public = sm2.public_key
 
     def sign(*, private: bytes, public: bytes, message: bytes, nonce: bytes) -> bytes:
         return _mark(public, message)
@@ -189,9 +188,12 @@ def quick_signatures() -> Iterator[None]:
     with (
         mock.patch.object(sm2, "sign", sign),
         mock.patch.object(sm2, "verify", verify),
-        mock.patch.object(sm2, "public_key", lru_cache(65_536)(real_public)),
+        mock.patch.object(sm2, "public_key", _public_key),
     ):
         yield
+
+
+_public_key = lru_cache(65_536)(sm2.public_key)  # half of a boot, and the same for the same key
 
 
 def _mark(public: bytes, message: bytes) -> bytes:

@@ -16,7 +16,7 @@ from protocols.journal.codec import decode_entry
 from protocols.journal.kinds import Kind
 from protocols.journal.messages import Entry
 from protocols.payments import facts
-from protocols.sync.messages import Batch, LeaseKind, LeaseMessage
+from protocols.sync.messages import Batch, LeaseAskAnswer, LeaseKind, LeaseMessage
 from tests.simulation import reference
 from tests.simulation.site_side import Refused, SiteMachine, Told
 from tests.support.fake_cloud import FakeCloud
@@ -84,6 +84,7 @@ class DirectApi:
             "session": self.cloud.session,
             "batches": self.cloud.batch,
             "heartbeat": self.cloud.heartbeat,
+            "lease-asks": lambda _ask: LeaseAskAnswer(len(self.cloud.leases), 0, "nothing_there"),
         }
         said = acts[path](message)
         if not isinstance(said, answer):
