@@ -129,7 +129,7 @@ class EdgeApi:
             if (
                 device is None
                 or key is None
-                or key.revoked
+                or (key.revoked and not _superseded(device, key))
                 or device.state in (DeviceState.REVOKED, DeviceState.LOST)
                 or not self._fresh(request)
                 or not sm2.verify(public=key.public_key, message=message, signature=request.signature)
@@ -138,11 +138,18 @@ class EdgeApi:
             await tx.enter(device.organisation)
             await self._directory.software_seen(tx, device.device, request.software[:100])
         token = self._tokens.make(device=device.device, key_id=key.key_id, now_s=int(now.timestamp()))
-        return Session(token, self._tokens.lifetime_s, device.epoch, generation, to_ms(now), device.site_key)
+        site_key = b"" if key.revoked else device.site_key
+        return Session(token, self._tokens.lifetime_s, device.epoch, generation, to_ms(now), site_key)
 
     async def batch(self, token: str, batch: Batch) -> BatchAnswer:
         """Take facts in."""
-        async with self._entered(token, key_id=batch.checkpoint.key_id) as (tx, store, device, generation, key):
+        async with self._entered(token, key_id=batch.checkpoint.key_id, backlog=True) as (
+            tx,
+            store,
+            device,
+            generation,
+            key,
+        ):
             if batch.device != device.device:
                 raise Forbidden("a device sends its own facts only")
 
@@ -158,7 +165,7 @@ class EdgeApi:
     async def heartbeat(self, token: str, beat: Heartbeat) -> HeartbeatAnswer:
         """Note how a site stands, answer what is new for it."""
         now = self._clock.now()
-        async with self._entered(token) as (_, store, device, generation, _):
+        async with self._entered(token, backlog=True) as (_, store, device, generation, _):
             await store.ledger.seen_through(Holder(device.site, beat.epoch), beat.lease_n)
             return await heartbeats.note(store, device, beat, generation=generation, now=now)
 
@@ -224,17 +231,26 @@ class EdgeApi:
         return granted, "recalling" if rights else ""
 
     @asynccontextmanager
-    async def _entered(self, token: str, *, key_id: int = -1) -> AsyncIterator[_Entered]:
-        """A transaction in the organisation of the token's device, and one of its keys. Raises Unauthenticated."""
-        number, _ = self._tokens.read(token, now_s=int(self._clock.now().timestamp()))
+    async def _entered(self, token: str, *, key_id: int = -1, backlog: bool = False) -> AsyncIterator[_Entered]:
+        """A transaction in the organisation of the token's device, and one of its keys.
+
+        Raises Unauthenticated, and Superseded unless the call hands in a `backlog`, which anybody who was replaced may.
+        """
+        number, own_id = self._tokens.read(token, now_s=int(self._clock.now().timestamp()))
         async with self._database.system_transaction() as tx:
             device = await self._directory.device(tx, number)
-            if device is None or device.state in (DeviceState.REVOKED, DeviceState.LOST):
+            own = await self._directory.key(tx, number, own_id) if device is not None else None
+            if device is None or own is None or device.state in (DeviceState.REVOKED, DeviceState.LOST):
                 raise Unauthenticated("the device was revoked")
+            if own.revoked and not (backlog and _superseded(device, own)):
+                raise Superseded if _superseded(device, own) else Unauthenticated("the key was revoked")
             generation = await self._store_of(tx).ledger.generation()
-            key = await self._directory.key(tx, number, key_id) if 0 <= key_id < _KEYS else None
+            key = own if key_id == own_id else await self._key(tx, number, key_id)
             await tx.enter(device.organisation)
             yield _Entered(tx, self._store_of(tx), device, generation, key)
+
+    async def _key(self, tx: Any, device: int, key_id: int) -> DeviceKey | None:
+        return await self._directory.key(tx, device, key_id) if 0 <= key_id < _KEYS else None
 
     def _fresh(self, request: OpenSession) -> bool:
         """Whether this very request has not come before; a device's clock may be wrong, so it is no measure."""
@@ -245,3 +261,8 @@ class EdgeApi:
         if len(self._nonces) > _NONCES_KEPT:
             self._nonces.popitem(last=False)
         return True
+
+
+def _superseded(device: DeviceRecord, key: DeviceKey) -> bool:
+    """Whether the key is of an epoch before: its gateway gets no rights, but what it took may come in (rule 21)."""
+    return key.epoch < device.epoch

@@ -13,7 +13,7 @@ from protocols.crypto import sm2
 from protocols.journal.kinds import Kind
 from protocols.payments.facts import CommandDone, KeyRotated
 from protocols.sync.codec import decode
-from protocols.sync.messages import Fault
+from protocols.sync.messages import Fault, LeaseAsk
 from protocols.telemetry import topics
 from protocols.telemetry.codec import decode as decode_telemetry
 from protocols.telemetry.codec import encode as encode_telemetry
@@ -92,8 +92,9 @@ async def test_rule_20_a_lost_gateway_is_replaced_with_a_certificate_of_what_is_
     who = await fresh.join(replaced["provisioning_code"])
     await cloud.settle()
     assert (who.device, who.epoch, who.key_id) == (gateway["id"], 2, 2)
-    old = await campus.gateway.open_session()
-    assert old.status_code == 401
+    assert (await campus.gateway.open_session()).status_code == 200, "to hand in its backlog"
+    refused = await campus.gateway.post("/lease-asks", LeaseAsk(campus.person, 100, (), 20261120))
+    assert refused.status_code == 409, "rights are another one's now"
     lost = await made(client, f"/devices/gateways/{gateway['id']}/declare-lost", {"bearer": 1, "epoch": 1})
     assert lost["in_doubt_fen"] == 8_000 - 1_200
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cloud.sync import replicas
+from cloud.sync import replicas, service
 from cloud.sync.devices import DeviceState
 from cloud.sync.edge_api import EdgeApi, EdgeParts
 from cloud.sync.routes import edge_router
@@ -129,6 +129,37 @@ async def test_a_revoked_device_is_told_so_at_its_next_call(cloud: Cloud, http: 
     assert (answer.status_code, decode(answer.content, Fault).code) == (401, "unauthenticated")
 
 
+@pytest.mark.rule(22)
+async def test_rule_22_a_replaced_gateway_hands_in_its_backlog_which_waits_for_a_person_and_gets_nothing(
+    cloud: Cloud, http: httpx.AsyncClient
+) -> None:
+    old = await cloud.gateway()
+    person = await cloud.person(5000, old)
+    old.pay(person, 1200)
+    directory, site = cloud.directory, cloud.site_of(old)
+    async with cloud.database.transaction(cloud.organisation) as tx:
+        await service.open_stream(tx, device=old.device, site=site, epoch=2)
+    directory.records[old.device] = replace(directory.records[old.device], epoch=2)
+    directory.keys[old.device, 1] = replace(directory.keys[old.device, 1], revoked=True)
+    headers = await open_session(http, old)
+    said = decode((await http.post("heartbeat", content=encode(beat(old)), headers=headers)).content, HeartbeatAnswer)
+    assert said.epoch == 2, "it learns that another one writes"
+    sent = {"content": encode(old.batch()), "headers": headers}
+    answer = decode((await http.post("batches", **sent)).content, BatchAnswer)
+    assert (answer.applied_through, answer.state) == (0, "frozen")
+    async with cloud.database.transaction(cloud.organisation) as tx:
+        await service.resume_stream(tx, device=old.device, epoch=1)
+    answer = decode((await http.post("batches", **sent)).content, BatchAnswer)
+    assert (answer.applied, answer.state) == (1, "open")
+    ask = encode(LeaseAsk(person, 3000, (), DAY))
+    refused = [
+        await http.post("lease-asks", content=ask, headers=headers),
+        await http.get("leases?after=0", headers=headers),
+        await http.get("replica/people?generation=1&after=0", headers=headers),
+    ]
+    assert [(said.status_code, decode(said.content, Fault).code) for said in refused] == [(409, "superseded")] * 3
+
+
 async def test_a_token_ends_and_is_no_other_devices(cloud: Cloud, http: httpx.AsyncClient) -> None:
     from datetime import timedelta
 
@@ -196,8 +227,6 @@ async def test_rule_30_replica_pages_join_into_the_collection_of_the_digest(
 
 @pytest.mark.rule(20)
 async def test_rule_20_a_heartbeat_says_what_a_lost_disk_would_have_held(cloud: Cloud, http: httpx.AsyncClient) -> None:
-    from cloud.sync import service
-
     gateway = await cloud.gateway()
     person = await cloud.person(5000, gateway)
     gateway.pay(person, 100)
