@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from tests.simulation.trace import SUBSIDY, TOP_UP, WANTED, Calendar, Event, Trace, last_day_of_month
+from tests.simulation.trace import AGAIN, SUBSIDY, TOP_UP, WANTED, Calendar, Event, Trace, last_day_of_month
 
 _FOR_GOOD: Final = 99_991_231
+BUYING: Final = (WANTED, AGAIN)
 
 
 @dataclass
@@ -109,7 +110,7 @@ class AllKnowing:
             wallet.put(event.fen)
         elif event.kind == SUBSIDY:
             wallet.put(event.fen, last_day_of_month(day))
-        elif event.kind == WANTED:
+        elif event.kind in BUYING:
             taken = wallet.good(day) >= event.fen
             if taken:
                 wallet.pay(event.fen, day)
@@ -144,7 +145,7 @@ class LastSeen:
             expires = _FOR_GOOD if event.kind == TOP_UP else last_day_of_month(day)
             self._true[event.person].put(event.fen, expires)
             self._cloud[event.person].put(event.fen, expires)
-        elif event.kind == WANTED:
+        elif event.kind in BUYING:
             taken = self._may(event, day)
             if taken:
                 self._take(event, day)
@@ -207,5 +208,12 @@ def play(trace: Trace, cashiers: Iterable[Cashier]) -> None:
     """The month, to every cashier."""
     home = {diner.person: diner.home for diner in trace.diners}
     for cashier in cashiers:
+        tally = cashier.tally
+        served: dict[int, bool] = {}
         for event in trace.events:
+            if event.kind == AGAIN and served[event.person]:
+                tally.accepted.append(False)  # nobody eats twice because another cashier would have refused
+                continue
             cashier.act(event, visiting=bool(event.place) and event.place != home[event.person])
+            if event.kind in BUYING:
+                served[event.person] = tally.accepted[-1]

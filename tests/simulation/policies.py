@@ -6,15 +6,18 @@ of the ceiling's, home diners and visitors apart; what ours lost is told by wher
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any, Final
 
-from tests.simulation.cashiers import AllKnowing, FixedAmount, FixedPart, LastSeen, Optimist, Tally, play
+from cloud.sync.collector import CollectorPause
+from tests.simulation.cashiers import BUYING, AllKnowing, FixedAmount, FixedPart, LastSeen, Optimist, Tally, play
 from tests.simulation.lease_cashier import Leases
 from tests.simulation.partitioned import Dark
-from tests.simulation.trace import WANTED, Calendar, Trace, read
+from tests.simulation.trace import AGAIN, Calendar, Trace, read
 
 BASE_LINES: Final[dict[str, type[LastSeen]]] = {
     "optimistic": Optimist, "fixed_part": FixedPart, "fixed_amount": FixedAmount,
@@ -35,9 +38,10 @@ def ceiling_of(trace: Trace) -> Tally:
 
 def ours_on(trace: Trace, ceiling: Tally) -> Leases:
     """The month with leases, every site back and settled at the end."""
-    cashier = Leases(trace, ceiling)
-    play(trace, [cashier])
-    cashier.settle_all()
+    with CollectorPause():
+        cashier = Leases(trace, ceiling)
+        play(trace, [cashier])
+        cashier.settle_all()
     return cashier
 
 
@@ -56,13 +60,14 @@ def compare(trace: Trace) -> dict[str, Any]:
 def about(trace: Trace) -> dict[str, Any]:
     """How large the month is and how bad its networks."""
     calendar = Calendar(trace)
-    wanted = [event for event in trace.events if event.kind == WANTED]
+    wanted = [event for event in trace.events if event.kind in BUYING]
     homes = {diner.person: diner.home for diner in trace.diners}
     lengths = sorted(cut.back_minute - cut.from_minute for cut in trace.cuts)
     return {
         "people": len(trace.diners),
         "sites": len(trace.sites),
         "purchases": len(wanted),
+        "again": sum(event.kind == AGAIN for event in wanted),
         "visiting": round(sum(event.place != homes[event.person] for event in wanted) / len(wanted), 4),
         "cuts": len(lengths),
         "cut_minutes": [lengths[0], lengths[len(lengths) // 2], lengths[-1]],
@@ -70,14 +75,12 @@ def about(trace: Trace) -> dict[str, Any]:
     }
 
 
-def in_the_dark(purchases: int) -> list[dict[str, Any]]:
-    """So many purchases in all, shared out over worlds of a few sites and of more."""
-    figures = []
-    for sites in DARK_SITES:
+def in_the_dark(sites: int, purchases: int) -> dict[str, Any]:
+    """So many purchases taken by sites that are cut off."""
+    with CollectorPause():
         dark = Dark(sites=sites, people=DARK_PEOPLE, seed=sites)
-        dark.run(purchases // len(DARK_SITES))
-        figures.append(dark.figures())
-    return figures
+        dark.run(purchases)
+    return dark.figures()
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -86,8 +89,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--purchases", type=int, default=PURCHASES, help="in the dark, in all")
     options = parser.parse_args(arguments)
     began_s = time.monotonic()
-    figures = compare(read())
-    dark = in_the_dark(options.purchases)
+    with ProcessPoolExecutor(max_workers=min(len(DARK_SITES), os.cpu_count() or 1)) as pool:
+        share = options.purchases // len(DARK_SITES)
+        playing = [pool.submit(in_the_dark, sites, share) for sites in DARK_SITES]
+        figures = compare(read())
+        dark = [world.result() for world in playing]
     ours = figures["policies"]["leases"]
     holds = ours["home"] >= LEAST_SHARE and not any(world[fault] for world in (ours, *dark) for fault in FAULTS)
     seconds = round(time.monotonic() - began_s, 1)

@@ -10,6 +10,7 @@
     t,655,17,0,10000       top-up in the app or by a clerk, in the cloud: minute, person, 0, fen
     a,600,17,2,0           a visit announced in the app: minute, person, visited site, 0
     b,702,17,1,1550        a purchase that somebody wants: minute, person, site, fen
+    r,705,17,1,1550        the same once more after a top-up, by somebody refused: a cashier who took it is not asked
 """
 
 import lzma
@@ -25,7 +26,7 @@ from protocols.values.instants import date_to_day, day_to_date
 MONTH: Final = Path(__file__).parent / "data" / "campus_month.csv.xz"
 MINUTES_A_DAY: Final = 1440
 
-SUBSIDY, TOP_UP, ANNOUNCED, WANTED = "s", "t", "a", "b"
+SUBSIDY, TOP_UP, ANNOUNCED, WANTED, AGAIN = "s", "t", "a", "b", "r"
 
 
 class Diner(NamedTuple):

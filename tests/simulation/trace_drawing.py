@@ -15,6 +15,7 @@ from typing import Final
 
 from protocols.values.instants import day_to_date
 from tests.simulation.trace import (
+    AGAIN,
     ANNOUNCED,
     MINUTES_A_DAY,
     SUBSIDY,
@@ -87,7 +88,7 @@ def draw(people: int, seed: int) -> Trace:
         life.live()
         diners.append(life.opening)
         events += life.events
-    events.sort(key=lambda event: (event.minute, event.kind == WANTED, event.person))
+    events.sort(key=lambda event: (event.minute, event.kind in (WANTED, AGAIN), event.person))
     return Trace(FIRST_DAY, tuple(diners), tuple(draw_cuts(Random(f"{seed} cuts"))), tuple(events), WORDS)
 
 
@@ -194,7 +195,7 @@ class Life:
             self._look_at_balance(minute)
         elif random.random() < 0.6:  # tops up by phone at the till and tries once more
             self._top_up(minute + random.randint(1, 2), today, least_fen=price_fen)
-            self._note(WANTED, minute + 3, place, price_fen)
+            self._note(AGAIN, minute + 3, place, price_fen)
             if self.cash_fen + self.subsidy_fen >= price_fen:
                 self._pay(price_fen)
         elif random.random() < 0.7:
