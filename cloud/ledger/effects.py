@@ -241,32 +241,49 @@ def _hand_back(books: Books, moves: list[Move], part: facts.Movement) -> None:
         source = (_IN_DOUBT, part.person, part.bucket, books.site, books.epoch)
         if books.released:
             return  # it went back to the person when it was released
-    if books.balances.get(source, 0) < part.amount:
-        raise ReturnsTooMuch(f"{part.amount} of bucket {part.bucket} come back, the books hold less there")
+    held = books.balances.get(source, 0)
+    amount = min(part.amount, held) if books.recovering else part.amount  # the rest was never seen to leave
+    if held < amount:
+        raise ReturnsTooMuch(f"{amount} of bucket {part.bucket} come back, the books hold less there")
+    if not amount:
+        return
     if part.bucket in books.cut:
-        books.move(moves, _CLEARING, source, (_ISSUER, books.organisation, part.bucket, 0, 0), part.amount)
+        books.move(moves, _CLEARING, source, (_ISSUER, books.organisation, part.bucket, 0, 0), amount)
     else:
-        books.move(moves, _RETURN, source, (_PERSON, part.person, part.bucket, 0, 0), part.amount)
+        books.move(moves, _RETURN, source, (_PERSON, part.person, part.bucket, 0, 0), amount)
 
 
 def _shrink_answered(fact: facts.ShrinkAnswered, _seq: int, books: Books) -> list[Move]:
     moves: list[Move] = []
-    question = books.questions.get(fact.cause_n)
-    if books.branch or question is None or question.counter is None:
+    if books.branch:
         return moves
-    source = books.leased(fact.person, fact.bucket)
+    if fact.amount < 0:
+        raise RuleViolation("a site gives up nothing below zero")
+    question = books.questions.get(fact.cause_n)
+    if question is None or question.counter is None:  # a restored cloud has forgotten that it corrected (rule 25)
+        if fact.amount:
+            _hand_back(books, moves, facts.Movement(fact.person, fact.bucket, fact.amount))
+        return moves
     given = min(fact.amount, question.asked)
-    if given < 0 or books.balances.get(source, 0) < given:
-        raise ReturnsTooMuch("the site gives up more than the books say it holds")
     counter: Key = (*question.counter, fact.bucket, 0, 0)
-    if given:
-        books.move(moves, _CORRECTION, source, counter, given)
+    _give_up(books, moves, fact.person, fact.bucket, counter, given)
     if question.asked > given:
         owed: Key = (_RECEIVABLE, fact.person, fact.bucket, 0, 0)
         books.move(moves, _CORRECTION, owed, counter, question.asked - given)
     del books.questions[fact.cause_n]
     books.notes.answers.append((fact.cause_n, given))
     return moves
+
+
+def _give_up(books: Books, moves: list[Move], person: int, bucket: int, counter: Key, amount: int) -> None:
+    source = books.leased(person, bucket)
+    part = min(amount, books.balances.get(source, 0))
+    if part:
+        books.move(moves, _CORRECTION, source, counter, part)
+    if amount > part and books.recovering:
+        part += _lend_back(books, moves, _CORRECTION, person, bucket, counter, amount - part)
+    if amount > part:
+        raise ReturnsTooMuch("the site gives up more than the books say it holds")
 
 
 def _cutoff_passed(fact: facts.CutoffPassed, seq: int, books: Books) -> list[Move]:

@@ -1,0 +1,307 @@
+"""One world from one seed: gateways and a cloud of the real code, and what the world knows of them."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from cloud.core.errors import CloudError
+from edge.sync.settings import SyncSettings
+from tests.simulation import reference, wirewords
+from tests.simulation.auditor import Auditor, Stream
+from tests.simulation.clockwork import SimClock, SimLoop
+from tests.simulation.cloud_side import CloudMachine
+from tests.simulation.disk import SimDisk
+from tests.simulation.network import Wire
+from tests.simulation.reached import Reached
+from tests.simulation.settled import Settled, check_at_rest
+from tests.simulation.site_side import Died, SiteMachine
+
+START_MS: Final = 1_793_570_400_000  # 2026-11-02 06:00 at Shanghai
+HOUR_S: Final = 3_600.0
+DAY_S: Final = 86_400.0
+_SYNC: Final = SyncSettings(
+    poll_s=30.0, heartbeat_s=600.0, retry_first_s=5.0, retry_most_s=600.0, keep_days=1, digest_hours=24.0
+)
+_REST_ROUNDS: Final = 60
+_REST_STEP_S: Final = 900.0
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a world is."""
+
+    sites: int
+    lanes: int
+    people: int
+    days: int
+
+
+@dataclass
+class Site:
+    """A gateway of the world, dead or alive, with its wire and the auditor's stream of its disk."""
+
+    number: int
+    machine: SiteMachine
+    wire: Wire
+    clock: SimClock
+    disk: SimDisk
+    stream: Stream
+    retired: bool = False  # another gateway holds the site's rights; this one only says what it still knows
+    lost: bool = False  # it is not to come back before the end
+    deaths: int = 0
+    switch: asyncio.Lock = field(default_factory=asyncio.Lock)
+    unheard: dict[str, Any] = field(default_factory=dict)  # attempts whose outcome nobody was told
+
+
+class World:
+    """Runs to its end in `run`; raises Violation."""
+
+    def __init__(self, seed: int, folder: Path, loop: SimLoop, size: Size) -> None:
+        self.seed, self.folder, self.loop, self.size = seed, folder, loop, size
+        self.reached, self.auditor = Reached(), Auditor()
+        self.clock = SimClock(loop, START_MS)
+        self.cloud = CloudMachine(self.clock, self.chance("cloud"))
+        self.sites: dict[int, Site] = {}  # who holds each site's rights now
+        self.machines: list[Site] = []
+        self.people = list(range(1, size.people + 1))
+        self.home: dict[int, int] = {}
+        self.left: set[int] = set()
+        self.swaps: Counter[tuple[int, int]] = Counter()
+        self.buckets = [reference.CASH, reference.SUBSIDY]
+        self.faults = 0
+        self.awaited: set[int] = set()  # visitors whose money was asked back from elsewhere
+        self.story: list[str] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._often = self.chance("checks")
+        self._failed: BaseException | None = None
+        self.ending = False
+
+    def chance(self, name: str) -> Random:
+        """A stream of chances of its own: drawing more in one place moves nothing in another."""
+        return Random(f"{self.seed}:{name}")
+
+    @property
+    def hour_s(self) -> float:
+        """Seconds since the beginning of the first day, 00:00."""
+        return self.loop.time() + 6 * HOUR_S
+
+    def business_day(self) -> int:
+        """Today, yyyymmdd."""
+        return 20_261_102 + int(self.hour_s // DAY_S)
+
+    def tell(self, what: str) -> None:
+        """A line of the story that a replayed seed prints."""
+        at_s = self.hour_s
+        self.story.append(
+            f"day {int(at_s // DAY_S) + 1} {int(at_s % DAY_S // HOUR_S):02}:{int(at_s % HOUR_S // 60):02} {what}"
+        )
+
+    def random_check(self) -> bool:
+        """Now and then everything told is looked for."""
+        return self._often.random() < 0.05
+
+    def fault(self, state: str | None, what: str) -> None:
+        """Something goes wrong."""
+        self.faults += 1
+        if state is not None:
+            self.reached.note(state)
+        self.tell(what)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Let something happen beside; the first that fails fails the world."""
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None and self._failed is None:
+            self._failed = task.exception()
+
+    def check_failed(self) -> None:
+        """Raise what a task failed with."""
+        if self._failed is not None:
+            raise self._failed
+
+    async def wait(self, seconds: float) -> None:
+        """Time passes."""
+        await asyncio.sleep(seconds)
+        self.check_failed()
+
+    # Gateways
+
+    async def add_site(self, number: int) -> Site:
+        """A site with its first gateway."""
+        await self.cloud.open_site(number)
+        for collection, rows in reference.fixed(range(number, number + 1), self.size.lanes).items():
+            await self.cloud.publish(collection, reference.changes(rows), site=number)
+        site = await self.gateway(number)
+        await self.boot(site)
+        return site
+
+    async def gateway(self, number: int) -> Site:
+        """Another gateway for a site, with a code of its own; it takes the site over once it boots."""
+        code = await self.cloud.code_for(number)
+        name = f"g{len(self.machines)}"
+        random = self.chance(name)
+        site = self._machine(number, name, random, code)
+        self.sites[number] = site
+        return site
+
+    async def twin(self, site: Site) -> Site:
+        """A second machine that runs from a copy of a disk."""
+        self.look(site)
+        name = f"g{len(self.machines)}"
+        other = self._machine(site.number, name, self.chance(name), "")
+        other.disk.put_back(site.disk.image())
+        other.stream = site.stream.copy()
+        self.auditor.streams.append(other.stream)
+        await self.boot(other)
+        return other
+
+    def _machine(self, number: int, name: str, random: Random, code: str) -> Site:
+        folder = self.folder / name
+        clock, disk = SimClock(self.loop, START_MS), SimDisk(folder, self.chance(f"{name} disk"))
+        wire = Wire(number, self.cloud, self.chance(f"{name} wire"), self.auditor, self.reached, self.spawn)
+        machine = SiteMachine(self.loop, folder, random, clock=clock, disk=disk, api=wire, code=code, sync=_SYNC)
+        site = Site(number, machine, wire, clock, disk, Stream(number, 0, 0))
+        self.machines.append(site)
+        return site
+
+    async def write(self, site: Site, unit: Callable[[Any], Any]) -> tuple[bool, Any]:
+        """Something that the gateway's own software keeps."""
+
+        async def kept() -> Any:
+            return await site.machine.stores.writer.submit(unit, in_hand=True)
+
+        return await self.outcome(site, kept())
+
+    async def boot(self, site: Site) -> bool:
+        """Switch a gateway on, unless somebody did; False where it died again meanwhile."""
+        async with site.switch:
+            return site.machine.alive or await self._boot(site)
+
+    async def _boot(self, site: Site) -> bool:
+        if not await self.lives(site, site.machine.boot()) or not site.machine.alive:
+            return False
+        stream, identity = site.stream, site.machine.identity
+        if not stream.device:
+            stream.device, stream.epoch = identity.device, identity.epoch
+            self.auditor.streams.append(stream)
+        self.look(site)
+        self.auditor.check_told(stream)
+        self.auditor.check_book(stream, site.machine.held(), site.machine.leases.n)
+        return True
+
+    async def lives(self, site: Site, work: Coroutine[Any, Any, Any]) -> bool:
+        """Await something of a machine; False where the machine dies first."""
+        done, _outcome = await self.outcome(site, work)
+        return done
+
+    async def outcome(self, site: Site, work: Coroutine[Any, Any, Any]) -> tuple[bool, Any]:
+        """(True, answer), or (False, None) where the machine dies before it can tell."""
+        task = self.loop.create_task(work)
+        died = self.loop.create_task(site.machine.died.wait())
+        await asyncio.wait({task, died}, return_when=asyncio.FIRST_COMPLETED)
+        died.cancel()
+        if not task.done():
+            task.cancel()
+        try:
+            return True, await task
+        except (Died, asyncio.CancelledError):
+            self.check_failed()
+            return False, None
+
+    def look(self, site: Site) -> None:
+        """Let the auditor read what is new in a journal."""
+        machine = site.machine
+        if machine.alive:
+            self.auditor.read(site.stream, machine.committed(len(site.stream.facts)))
+
+    def die(self, site: Site, *, power: bool, why: str) -> None:
+        """The process, or the whole machine, ends here."""
+        if not site.machine.alive:
+            return
+        site.deaths += 1
+        self._note_death(site, power=power)
+        self.fault("power lost" if power else "process killed", f"site {site.number}: {why}")
+        site.machine.die(power=power)
+
+    def noticed_death(self, site: Site, *, power: bool) -> None:
+        """A machine died by itself, at some write."""
+        site.deaths += 1
+        self.fault("power lost" if power else "process killed", f"site {site.number}: in the midst of a write")
+
+    def _note_death(self, site: Site, *, power: bool) -> None:
+        if not power:
+            return
+        epoch = site.stream.epoch
+        messages = self.cloud.lease_messages(site.number, epoch) if epoch else []
+        n = site.machine.leases.n
+        if any(row[1] == wirewords.RECALL and row[-1] is None for row in messages):
+            self.reached.note("power lost while a recall is unanswered")
+        if any(row[0] > n for row in messages):
+            self.reached.note("power lost with a grant under way")
+        if site.machine.journal.head_seq > site.machine.journal.applied_through:
+            self.reached.note("power lost with facts unsent")
+
+    # The end
+
+    async def heal(self, look_after: "Callable[[World], Awaitable[None]]") -> None:
+        """All faults end; whoever is to speak gets the time to."""
+        self.ending = True
+        self.tell("everything heals")
+        for site in self.machines:
+            site.wire.weather = type(site.wire.weather)()
+            site.disk.full, site.disk.read_errors = False, 0.0
+            site.disk.cut_at = None
+            if not site.machine.alive:
+                await self.boot(site)
+        for _ in range(_REST_ROUNDS):
+            await self.wait(_REST_STEP_S)
+            for site in self.machines:
+                site.machine.nudge()
+            await look_after(self)
+            worked = await self._office_rests()
+            if not worked and all(self._rests(site) for site in self.machines):
+                break
+        await self.wait(_REST_STEP_S)
+
+    async def _office_rests(self) -> int:
+        with suppress(CloudError):
+            return await self.cloud.size()
+        return 1
+
+    def _rests(self, site: Site) -> bool:
+        journal = site.machine.journal
+        row = self.cloud.lease_sites().get((site.number, site.stream.epoch), {})
+        waiting = any(
+            kind in (2, 3, 6) and answered is None
+            for _n, kind, *_rest, answered in self.cloud.lease_messages(site.number, site.stream.epoch)
+        )
+        behind = row.get("state") == "open" and (site.machine.leases.n != row["newest_n"] or waiting)
+        return bool(journal.applied_through == journal.head_seq and not behind)
+
+    def check(self) -> None:
+        """Everything that must be at the end."""
+        for site in self.machines:
+            self.look(site)
+            self.auditor.check_told(site.stream)
+            self.auditor.check_book(site.stream, site.machine.held(), site.machine.leases.n)
+            check_at_rest(site.stream, site.machine, self.cloud)
+        Settled(self.auditor, self.cloud, self.left, self.swaps).check()
+
+    async def close(self) -> None:
+        """End every process and task."""
+        for site in self.machines:
+            if site.machine.alive:
+                await site.machine.stop()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
