@@ -144,12 +144,12 @@ async def test_rule_22_a_replaced_gateway_hands_in_its_backlog_which_waits_for_a
     headers = await open_session(http, old)
     said = decode((await http.post("heartbeat", content=encode(beat(old)), headers=headers)).content, HeartbeatAnswer)
     assert said.epoch == 2, "it learns that another one writes"
-    sent = {"content": encode(old.batch()), "headers": headers}
-    answer = decode((await http.post("batches", **sent)).content, BatchAnswer)
+    sent = encode(old.batch())
+    answer = decode((await http.post("batches", content=sent, headers=headers)).content, BatchAnswer)
     assert (answer.applied_through, answer.state) == (0, "frozen")
     async with cloud.database.transaction(cloud.organisation) as tx:
         await service.resume_stream(tx, device=old.device, epoch=1)
-    answer = decode((await http.post("batches", **sent)).content, BatchAnswer)
+    answer = decode((await http.post("batches", content=sent, headers=headers)).content, BatchAnswer)
     assert (answer.applied, answer.state) == (1, "open")
     ask = encode(LeaseAsk(person, 3000, (), DAY))
     refused = [

@@ -1,11 +1,12 @@
-"""Random journals of a site and the ways a network delivers them; the same seed makes the same trace."""
+"""Random journals of a site and the ways a network delivers them; the same chance makes the same journal."""
 
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from cloud.ledger.store import Outgoing
 from protocols.journal.chain import genesis, links
 from protocols.journal.codec import encode_entry
 from protocols.journal.kinds import Kind
@@ -14,6 +15,7 @@ from protocols.payments.facts import (
     CashTaken,
     CashVoided,
     CutoffPassed,
+    Declaration,
     LeaseReturned,
     Movement,
     Refund,
@@ -21,145 +23,117 @@ from protocols.payments.facts import (
     Settlement,
     Share,
     ShrinkAnswered,
+    StandingReturned,
 )
-from protocols.sync.messages import Batch
+from protocols.sync.messages import Batch, LeaseKind
 
 DAY = 20261120
-PEOPLE = 3
-BUCKETS = (1, 2)  # 2 is being cleared
+PEOPLE = (1, 2, 3)
+BUCKETS = (1, 2)
 COUNTING = 3
-SHRINK_N = 1
-RECALL_N = 2
+RULES = (7, 8)
+START_MS = 1_795_147_200_000
+KEY_ID = 1
 
 
 @dataclass
-class Trace:
-    """One device's journal in the making. Ids are spread so that traces of one database never touch."""
+class Journal:
+    """One stream in the making; `questions` are the lease messages that its site may answer."""
 
-    seed: int
+    chance: random.Random
     device: int
     site: int
-    chance: random.Random = field(init=False)
+    epoch: int
+    questions: Sequence[tuple[int, Outgoing]] = ()
+    generation: int = 1
     bodies: list[bytes] = field(default_factory=list)
     hashes: list[bytes] = field(default_factory=list)
     sales: list[tuple[int, Settlement]] = field(default_factory=list)
+    sent: int = 0
 
-    def __post_init__(self) -> None:
-        self.chance = random.Random(self.seed)
-        self.people = [self.device * 10 + n for n in range(PEOPLE)]
+    def some_batch(self) -> Batch:
+        """New entries, or some of them again, or too early, or all from the start."""
+        if self.chance.random() < 0.85 or not self.bodies:
+            self.write(self.chance.randint(1, 9))
+        first = min(self.sent + 1, len(self.bodies))
+        roll = self.chance.random()
+        if roll < 0.1:
+            return self.batch(min(len(self.bodies), first + 1))  # early: a gap, or whole
+        if roll > 0.7:
+            first = self.chance.randint(1, first)  # an answer was lost
+        self.sent = len(self.bodies)
+        return self.batch(first)
 
-    def bucket(self, number: int) -> int:
-        return self.device * 10 + number
+    def batch(self, first: int) -> Batch:
+        """From an entry to the end."""
+        point = Checkpoint(self.device, self.epoch, len(self.bodies), self.hashes[-1], KEY_ID, bytes(64))
+        previous = self.hashes[first - 2] if first > 1 else genesis(self.device, self.epoch)
+        return Batch(self.device, self.epoch, first, previous, tuple(self.bodies[first - 1 :]), point)
 
-    def batches(self) -> Iterator[Batch]:
-        """A few batches, some of them doubled, overlapping, early, or from a copy of the disk."""
-        sent = 0
-        for _ in range(self.chance.randint(2, 4)):
-            self._write(self.chance.randint(1, 9))
-            first = sent + 1
-            roll = self.chance.random()
-            if roll < 0.15:
-                yield self._batch(min(len(self.bodies), first + 1))  # early: a gap, or whole
-            if roll > 0.6:
-                first = self.chance.randint(1, first)  # an answer was lost
-            yield self._batch(first)
-            if roll > 0.9:
-                yield self._batch(first)
-            sent = len(self.bodies)
-        if self.chance.random() < 0.25:
-            yield from self._forked()
+    def copy_at(self, seq: int) -> "Journal":
+        """A copy of the disk as it was after an entry."""
+        sales = [(of, sale) for of, sale in self.sales if of <= seq]
+        return replace(self, bodies=self.bodies[:seq], hashes=self.hashes[:seq], sales=sales, sent=seq)
 
-    def _forked(self) -> Iterator[Batch]:
-        """A copy of the disk as of some entry goes on by itself, then the first one does."""
-        at = self.chance.randint(0, len(self.bodies) - 1)
-        mine, hashes = list(self.bodies), list(self.hashes)
-        self.bodies, self.hashes = self.bodies[:at], self.hashes[:at]
-        self.sales = [(seq, sale) for seq, sale in self.sales if seq <= at]
-        self._write(self.chance.randint(1, 5))
-        yield self._batch(self.chance.randint(1, at + 1))
-        yield self._batch(at + 1)
-        self._write(2)
-        yield self._batch(len(self.bodies) - 1)
-        self.bodies, self.hashes = mine, hashes
-        yield self._batch(1)
-        self._write(2)
-        yield self._batch(len(self.bodies) - 1)
-
-    def _batch(self, first: int) -> Batch:
-        head = self.hashes[-1]
-        point = Checkpoint(self.device, 1, len(self.bodies), head, 1, bytes(64))
-        previous = self.hashes[first - 2] if first > 1 else genesis(self.device, 1)
-        return Batch(self.device, 1, first, previous, tuple(self.bodies[first - 1 :]), point)
-
-    def _write(self, many: int) -> None:
+    def write(self, many: int) -> None:
+        """Entries of all kinds, good ones and bad."""
         makers = (
             self._settlement, self._settlement, self._settlement, self._refund, self._refund, self._cash, self._void,
-            self._return, self._shrink, self._cutoff, self._refused, self._garbage, self._unknown, self._unreadable,
+            self._return, self._answer, self._answer, self._cutoff, self._refused, self._garbage, self._unknown,
+            self._unreadable, self._standing,
         )  # fmt: skip
         for _ in range(many):
             self.chance.choice(makers)()
         self._settlement()
-        if self.chance.random() < 0.04:
+        if self.chance.random() < 0.02:
             for _ in range(25):
                 self._garbage()
+
+    def declare(self) -> None:
+        """What the site says it holds, in a part or two."""
+        parts = self.chance.randint(1, 2)
+        n = max((number for number, _ in self.questions), default=0) + self.chance.randint(0, 2)
+        for part in range(1, parts + 1):
+            rights = tuple((self._person(), self.chance.choice(RULES), DAY) for _ in range(self.chance.randint(0, 1)))
+            fact = Declaration(self.generation, n, part, parts, self._moves(90), rights)
+            self._put(Kind.DECLARATION, fact)
 
     def _put(self, kind: int, payload: object, person: int = 0) -> None:
         seq = len(self.bodies) + 1
         raw = payload if isinstance(payload, bytes) else msgspec.msgpack.encode(payload)
         depends_on = self.chance.randint(1, seq) if self.chance.random() < 0.1 else 0
         subject = f"p{person}" if person and self.chance.random() < 0.8 else ""
+        at_ms = START_MS + seq * 600_000
         entry = Entry(
-            1,
-            kind,
-            1,
-            self.device,
-            1,
-            seq,
-            subject,
-            depends_on,
-            1_795_147_200_000 + seq * 600_000,
-            1,
-            seq,
-            0,
-            5,
-            1,
-            1,
-            raw,
-        )
+            1, kind, 1, self.device, self.epoch, seq, subject, depends_on, at_ms, 1, seq, 0, 5, 1, 1, raw
+        )  # fmt: skip
         self._chain(encode_entry(entry))
 
     def _chain(self, body: bytes) -> None:
-        previous = self.hashes[-1] if self.hashes else genesis(self.device, 1)
+        previous = self.hashes[-1] if self.hashes else genesis(self.device, self.epoch)
         self.bodies.append(body)
         self.hashes += links(previous, [body])
 
+    def _person(self) -> int:
+        return self.chance.choice(PEOPLE)
+
+    def _moves(self, most: int) -> tuple[Movement, ...]:
+        many = self.chance.randint(0, 3)
+        return tuple(
+            Movement(self._person(), self.chance.choice(BUCKETS), self.chance.randint(0, most)) for _ in range(many)
+        )
+
     def _settlement(self) -> None:
-        person = self.chance.choice(self.people)
+        person = self._person()
         parts = [self.chance.randint(0, 60) for _ in BUCKETS]
         amount = sum(parts) + (self.chance.random() < 0.05)
-        shares = [Share(self.bucket(number), part) for number, part in zip(BUCKETS, parts, strict=True)]
+        shares = [Share(bucket, part) for bucket, part in zip(BUCKETS, parts, strict=True)]
         if self.chance.random() < 0.2:
-            shares.append(Share(self.bucket(COUNTING), 1))
+            shares.append(Share(COUNTING, 1))
         sale = Settlement(
-            "a",
-            self.chance.randint(1, 3),
-            2,
-            5,
-            person,
-            1,
-            DAY,
-            1,
-            amount,
+            "a", self.chance.randint(1, 3), 2, 5, person, 1, DAY, 1, amount, 0, 0, amount, tuple(shares), (), (), 1, 1,
             0,
-            0,
-            amount,
-            tuple(shares),
-            (),
-            (),
-            1,
-            1,
-            0,
-        )
+        )  # fmt: skip
         self.sales.append((len(self.bodies) + 1, sale))
         self._put(Kind.SETTLEMENT, sale, person)
 
@@ -169,56 +143,61 @@ class Trace:
         seq, sale = self.chance.choice(self.sales)
         share = self.chance.choice(sale.shares)
         back = self.chance.randint(0, share.amount + 1)
-        fen = 0 if share.bucket == self.bucket(COUNTING) else back
-        self._put(
-            Kind.REFUND,
-            Refund(
-                "a", sale.lane, 2, 5, sale.person, self.device, 1, seq, self.chance.randint(1, 3), 1, 0, 1, DAY, fen,
-                (Share(share.bucket, back),), (),
-            ),
-            sale.person,
+        fen = 0 if share.bucket == COUNTING else back
+        fact = Refund(
+            "a", sale.lane, 2, 5, sale.person, self.device, self.epoch, seq, self.chance.randint(1, 3), 1, 0, 1, DAY,
+            fen, (Share(share.bucket, back),), (),
         )  # fmt: skip
+        self._put(Kind.REFUND, fact, sale.person)
 
     def _cash(self) -> None:
-        person = self.chance.choice(self.people)
-        amount = self.chance.randint(-1, 50)
-        self._put(Kind.CASH_TAKEN, CashTaken("a", 1, person, self.bucket(1), amount, 1, DAY), person)
+        person = self._person()
+        fact = CashTaken("a", 1, person, self.chance.choice(BUCKETS), self.chance.randint(-1, 50), 1, DAY)
+        self._put(Kind.CASH_TAKEN, fact, person)
 
     def _void(self) -> None:
-        person = self.chance.choice(self.people)
-        self._put(
-            Kind.CASH_VOIDED, CashVoided("a", 1, person, self.bucket(1), self.chance.randint(1, 50), 1, 1, DAY), person
-        )
+        person = self._person()
+        fact = CashVoided("a", 1, person, self.chance.choice(BUCKETS), self.chance.randint(1, 50), 1, 1, DAY)
+        self._put(Kind.CASH_VOIDED, fact, person)
 
     def _return(self) -> None:
-        moves = tuple(
-            Movement(
-                self.chance.choice(self.people), self.bucket(self.chance.choice(BUCKETS)), self.chance.randint(0, 30)
-            )
-            for _ in range(self.chance.randint(0, 3))
-        )
-        self._put(Kind.LEASE_RETURNED, LeaseReturned(self.chance.choice((0, RECALL_N)), moves))
+        self._put(Kind.LEASE_RETURNED, LeaseReturned(0, self._moves(30)))
 
-    def _shrink(self) -> None:
-        amount = self.chance.randint(0, 60)
-        self._put(
-            Kind.SHRINK_ANSWERED, ShrinkAnswered(SHRINK_N, self.people[0], self.bucket(1), amount), self.people[0]
-        )
+    def _answer(self) -> None:
+        """What a message asked for, or something like it; also twice."""
+        if not self.questions:
+            return
+        n, asked = self.chance.choice(self.questions)
+        amount = self.chance.randint(0, asked.amount + 1)
+        if asked.kind == LeaseKind.RECALL:
+            moves = (Movement(asked.person, asked.bucket, amount),) if amount else ()
+            self._put(Kind.LEASE_RETURNED, LeaseReturned(n, moves))
+        elif asked.kind == LeaseKind.SHRINK:
+            fact = ShrinkAnswered(n, asked.person, asked.bucket, amount)
+            self._put(Kind.SHRINK_ANSWERED, fact, asked.person)
+        elif asked.kind == LeaseKind.CUTOFF:
+            self._put(Kind.CUTOFF_PASSED, CutoffPassed(n, (asked.bucket,), self._moves(60)))
+        elif asked.kind == LeaseKind.STANDING_RECALL:
+            from_day = asked.from_day + self.chance.randint(0, 1)
+            self._put(Kind.STANDING_RETURNED, StandingReturned(n, asked.person, asked.bucket, from_day))
 
     def _cutoff(self) -> None:
-        if self.chance.random() < 0.3:
-            moves = tuple(Movement(person, self.bucket(2), self.chance.randint(0, 90)) for person in self.people)
-            self._put(Kind.CUTOFF_PASSED, CutoffPassed(0, (self.bucket(2),), moves))
+        if self.chance.random() < 0.2:
+            self._put(Kind.CUTOFF_PASSED, CutoffPassed(0, (self.chance.choice(BUCKETS),), self._moves(90)))
+
+    def _standing(self) -> None:
+        fact = StandingReturned(0, self._person(), self.chance.choice(RULES), DAY + self.chance.randint(0, 1))
+        self._put(Kind.STANDING_RETURNED, fact)
 
     def _refused(self) -> None:
-        person = self.chance.choice(self.people)
+        person = self._person()
         self._put(Kind.REFUSED, Refused("a", 1, person, 1, 100, "no_lease", visiting=False), person)
 
     def _garbage(self) -> None:
-        self._put(Kind.SETTLEMENT, b"\xc1", self.chance.choice(self.people))
+        self._put(Kind.SETTLEMENT, b"\xc1", self._person())
 
     def _unknown(self) -> None:
-        self._put(90 + self.chance.randint(0, 2), b"\x90", self.chance.choice(self.people))
+        self._put(90 + self.chance.randint(0, 2), b"\x90", self._person())
 
     def _unreadable(self) -> None:
         if self.chance.random() < 0.3:
