@@ -80,6 +80,7 @@ class Supervisor:
                 health.restarts += 1
                 health.last_error = f"{type(error).__name__}: {error}"
                 _log.exception("%s failed (%d in a row)", service.name, failures)
+                _stop_if_cancelled()
             else:
                 health.state = "done"
                 return
@@ -89,3 +90,10 @@ class Supervisor:
     def _wait_s(self, failures: int) -> float:
         ceiling = min(self.most_wait_s, self.first_wait_s * 2 ** min(failures - 1, 16))
         return float(ceiling * self.random.uniform(0.5, 1.0))
+
+
+def _stop_if_cancelled() -> None:
+    """What fails while it is being cancelled has eaten the cancellation."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

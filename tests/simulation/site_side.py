@@ -59,7 +59,7 @@ COMMIT_S: Final = 0.004  # from the beginning of a commit to its lanes being tol
 _BOOT_AGAIN_S: Final = 5.0
 _MANY_TASKS: Final = 256
 _QUIET: Final = SyncSettings(
-    poll_s=15.0, heartbeat_s=60.0, retry_first_s=2.0, retry_most_s=120.0, keep_days=1, digest_hours=24.0
+    poll_s=30.0, heartbeat_s=120.0, retry_first_s=2.0, retry_most_s=120.0, keep_days=1, digest_hours=24.0
 )
 
 logging.getLogger("edge").setLevel(logging.CRITICAL + 1)  # worlds fail all the time; the auditor says what matters

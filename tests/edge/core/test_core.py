@@ -124,6 +124,32 @@ async def test_a_service_that_returns_is_done_and_not_started_again() -> None:
     await supervisor.stop()
 
 
+async def test_a_service_that_fails_while_it_is_stopped_is_not_started_again() -> None:
+    runs = 0
+
+    async def child() -> None:
+        await asyncio.sleep(0.03)
+        raise OSError("its file is closed by now")
+
+    async def run() -> None:
+        nonlocal runs
+        runs += 1
+        if runs > 1:
+            return
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await child()
+
+    supervisor = Supervisor([Service("late", run, stop_budget_s=1.0)], Random(1), first_wait_s=0.01)
+    supervisor.start()
+    await asyncio.sleep(0.01)
+    await supervisor.stop()
+    await asyncio.sleep(0.05)
+    assert runs == 1
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "late"]
+
+
 async def test_two_services_of_one_name_are_refused() -> None:
     async def rest() -> None:
         await asyncio.sleep(3600)
