@@ -140,36 +140,12 @@ class Gateway:
         outside: Outside | None = None,
     ) -> None:
         outside = outside or outside_of(settings.cloud)
-        journal = Journal(stores.writer, stores.reader, identity, time, software=software)
-        leases = LeaseBook(
-            stores.reader, journal.append, lambda: journal.head_seq, site=identity.site, epoch=identity.epoch
-        )
-        replica = Replica(stores.replica_writer, stores.read(stores.replica_writer), stores.secrets, time)
+        parts = _parts(stores, identity, time, settings, software=software)
+        self.signer = parts.signer
+        self.sync = SyncClient(parts, outside.api, settings.sync, outside.random, software=software)
         bounds = SpoolBounds(settings.spool.max_mb * 1024 * 1024, settings.spool.max_age_days)
         spool = Spool(stores.spool_writer, stores.read(stores.spool_writer), time, bounds)
-        link = Link(now_ms=time.now_ms, ask_timeout_s=settings.site.station.ask_timeout_s)
-        self.signer = Signer(
-            stores.secrets,
-            journal,
-            stores.writer,
-            stores.sync_reader,
-            time,
-            look_every_s=settings.sync.poll_s * _POLLS_A_LOOK,
-        )
-        parts = SyncParts(
-            identity=identity,
-            secrets=stores.secrets,
-            writer=stores.writer,
-            reader=stores.sync_reader,
-            journal=journal,
-            leases=leases,
-            replica=replica,
-            link=link,
-            signer=self.signer,
-            time=time,
-        )
-        self.sync = SyncClient(parts, outside.api, settings.sync, outside.random, software=software)
-        self.commands = Commands(journal, stores.writer, stores.sync_reader, now_ms=time.now_ms)
+        self.commands = Commands(parts.journal, stores.writer, stores.sync_reader, now_ms=time.now_ms)
         self.broker = BrokerLink(settings.broker, spool, self.commands, time, outside.random)
         self._register()
         self.site = Site(
@@ -177,11 +153,11 @@ class Gateway:
             zone=ZoneInfo(identity.time_zone),
             writer=stores.writer,
             reader=stores.reader,
-            journal=journal,
-            leases=leases,
-            replica=replica,
+            journal=parts.journal,
+            leases=parts.leases,
+            replica=parts.replica,
             spool=spool,
-            link=link,
+            link=parts.link,
             time=time,
             settings=settings.site,
             commands=self.commands,
@@ -211,6 +187,29 @@ class Gateway:
 
     async def _rotate(self, _arguments: Arguments) -> Done:
         return Done(text=f"key {await self.signer.rotate()}")
+
+
+def _parts(
+    stores: Stores, identity: Identity, time: SiteTime, settings: GatewaySettings, *, software: str
+) -> SyncParts:
+    """The journal and what stands on it; opening the journal appends this boot's incarnation."""
+    journal = Journal(stores.writer, stores.reader, identity, time, software=software)
+    leases = LeaseBook(
+        stores.reader, journal.append, lambda: journal.head_seq, site=identity.site, epoch=identity.epoch
+    )
+    look_every_s = settings.sync.poll_s * _POLLS_A_LOOK
+    return SyncParts(
+        identity=identity,
+        secrets=stores.secrets,
+        writer=stores.writer,
+        reader=stores.sync_reader,
+        journal=journal,
+        leases=leases,
+        replica=Replica(stores.replica_writer, stores.read(stores.replica_writer), stores.secrets, time),
+        link=Link(now_ms=time.now_ms, ask_timeout_s=settings.site.station.ask_timeout_s),
+        signer=Signer(stores.secrets, journal, stores.writer, stores.sync_reader, time, look_every_s=look_every_s),
+        time=time,
+    )
 
 
 def site_time(settings: ClockSettings, clock: Clock | None = None) -> SiteTime:
