@@ -17,12 +17,16 @@ class Detector(NamedTuple):
     timeout_s: float = 90.0
 
 
+_WATCH: Final = "tests.simulation.planted.watch"
+
 DETECTORS: Final[Mapping[str, Detector]] = {
     each.name: each
     for each in (
-        Detector("crash", "tests.simulation.crash_points", ("--sample", "40", "--seed", "1")),
-        Detector("world", "tests.simulation", ("--seeds", "1..6", "--quick")),
-        Detector("tamper", "tests.simulation.tamper", ("--edits", "200", "--seed", "1")),
+        Detector("world", _WATCH, ("3",)),
+        Detector("crash", "tests.simulation.crash_points", ("6",)),
+        Detector("worlds", _WATCH, ("6", "7", "9")),
+        Detector("dark", "tests.simulation.planted.dark", ("4000",)),
+        Detector("tamper", "tests.simulation.tamper", ("--edits", "120", "--seed", "1")),
     )
 }
 

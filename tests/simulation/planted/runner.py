@@ -1,10 +1,6 @@
 """Plants one bug at a time and lets the detectors look, the likeliest first, until one objects."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,14 +9,12 @@ from typing import Any, Final
 
 from tests.simulation.planted.detectors import DETECTORS, Detector, in_order
 from tests.simulation.planted.mutant import Mutant, load_named
-from tests.simulation.planted.overlay import Base, Overlay
+from tests.simulation.planted.overlay import Base
 from tests.simulation.planted.plan import mechanical, reasons
+from tests.simulation.planted.watchers import Watchers
 
 NAMED_SHARE: Final = 0.95
 MECHANICAL_SHARE: Final = 0.80
-_FOUND: Final = 1
-_KEPT_WORDS: Final = 300
-_GUARD: Final = "tests.simulation.planted.guarded"
 
 
 class Unsound(Exception):
@@ -44,30 +38,23 @@ class Result:
         return json.dumps({**vars(self), "seconds": round(self.seconds, 1)}, ensure_ascii=False)
 
 
-@dataclass(frozen=True)
-class _Seen:
-    status: str  # "", "found", "hang" or "crash"
-    said: str
-    seed: int | None
-
-
 def run(mutants: Iterable[Mutant], detectors: Sequence[Detector], base: Base, *, jobs: int = 2) -> Iterator[Result]:
     """Results as they come. Raises DoesNotApply, before anything runs, where a patch no longer fits."""
     todo = [(mutant, mutant.patched(base.read)) for mutant in mutants]
-    with ThreadPoolExecutor(jobs) as pool:
-        yield from pool.map(lambda each: _judge(each[0], each[1], detectors, base), todo)
+    with Watchers(detectors, base, jobs=jobs) as watchers, ThreadPoolExecutor(jobs) as pool:
+        yield from pool.map(lambda each: _judge(each[0], each[1], watchers), todo)
 
 
 def prove_sound(detectors: Sequence[Detector], base: Base) -> dict[str, float]:
     """Run each detector on the code as it is; answers their seconds. Raises Unsound."""
     seconds = {}
-    for detector in detectors:
-        began = time.monotonic()
-        with base.overlay({}) as overlay:
-            seen = _look(detector, overlay)
-        seconds[detector.name] = time.monotonic() - began
-        if seen.status:
-            raise Unsound(f"{detector.name} objects to the code as it is ({seen.status}): {seen.said}")
+    with Watchers(detectors, base, jobs=1) as watchers, base.overlay({}) as overlay:
+        for detector in detectors:
+            began = time.monotonic()
+            seen = watchers.look(detector, overlay)
+            seconds[detector.name] = time.monotonic() - began
+            if seen.status:
+                raise Unsound(f"{detector.name} objects to the code as it is ({seen.status}): {seen.said}")
     return seconds
 
 
@@ -110,54 +97,12 @@ def run_all(*, jobs: int = 2, told: Callable[[Result], object] = lambda _: None)
     return summary(results, reasons())
 
 
-def _judge(mutant: Mutant, patched: dict[str, str], detectors: Sequence[Detector], base: Base) -> Result:
+def _judge(mutant: Mutant, patched: dict[str, str], watchers: Watchers) -> Result:
     began = time.monotonic()
-    with base.overlay(patched) as overlay:
-        for detector in in_order(mutant.found_by, detectors):
-            seen = _look(detector, overlay)
+    with watchers.base.overlay(patched) as overlay:
+        for detector in in_order(mutant.found_by, watchers.detectors):
+            seen = watchers.look(detector, overlay)
             if seen.status:
                 by = detector.name if seen.status == "found" else f"{detector.name} ({seen.status})"
                 return Result(mutant.name, mutant.mechanical, True, by, seen.seed, time.monotonic() - began, seen.said)
     return Result(mutant.name, mutant.mechanical, False, "", None, time.monotonic() - began, mutant.says)
-
-
-def _look(detector: Detector, overlay: Overlay) -> _Seen:
-    command = [sys.executable, "-m", _GUARD, detector.module, *detector.arguments]
-    paths = os.pathsep.join([str(overlay.code), str(overlay.code / "firmware-sim")])
-    environment = {**os.environ, "PYTHONPATH": paths, "TMPDIR": str(overlay.temporary)}
-    with subprocess.Popen(
-        command, cwd=overlay.code, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
-    ) as process:  # fmt: skip
-        try:
-            output, _ = process.communicate(timeout=detector.timeout_s)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            output, _ = process.communicate()
-            return _Seen("hang", f"no end after {detector.timeout_s:.0f} s", None)
-    if process.returncode == 0:
-        return _Seen("", "", None)
-    said, seed = _told(output)
-    return _Seen("found" if process.returncode == _FOUND else "crash", said, seed)
-
-
-def _told(output: str) -> tuple[str, int | None]:
-    """What the detector said of it: the last line of JSON that names a violation, or the last line."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    for line in reversed(lines):
-        told = _json(line)
-        if "violation" in told or "seed" in told:
-            seed = told.get("seed")
-            words = str(told.get("violation", line))
-            return words[:_KEPT_WORDS], seed if isinstance(seed, int) else None
-    return (lines[-1] if lines else "")[:_KEPT_WORDS], None
-
-
-def _json(line: str) -> dict[str, Any]:
-    if not line.startswith("{"):
-        return {}
-    try:
-        told = json.loads(line)
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}
