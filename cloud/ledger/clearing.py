@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from cloud.ledger.accounts import available, issuer
-from cloud.ledger.messages import send
+from cloud.ledger.messages import need_declared, send
 from cloud.ledger.posting import post_lines
 from cloud.ledger.store import LedgerStore, Outgoing
 from protocols.ledger.accounts import Transfer, TransferKind
@@ -15,7 +15,9 @@ async def cut_off(store: LedgerStore, buckets: Sequence[int], *, now: datetime, 
     """Begin clearing: sweep `available` to the issuer and send every site the marker. Answers the amount swept now.
 
     Harmless when repeated. From here on no site gets more of these buckets, and what comes back follows the clearing.
+    Raises LeasesWait.
     """
+    await need_declared(store)
     fresh = [bucket for bucket in sorted(set(buckets)) if await store.claim(f"cutoff:{bucket}")]
     if not fresh:
         return 0

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from cloud.ledger.accounts import available, receivable
 from cloud.ledger.leases import recalls
-from cloud.ledger.messages import send
+from cloud.ledger.messages import need_declared, send
 from cloud.ledger.posting import post_lines
 from cloud.ledger.sizing import held_by_sites
 from cloud.ledger.store import Holder, LedgerStore, Outgoing
@@ -26,7 +26,8 @@ async def shrink(
     store: LedgerStore, person: int, bucket: int, amount: int, *,
     to: Account, cause: str, business_day: int, now: datetime, memo: str = "",
 ) -> Shrunk | None:  # fmt: skip
-    """Take `amount` off a person's bucket towards `to`; None where `cause` was posted before."""
+    """Take `amount` off a person's bucket towards `to`; None where `cause` was posted before. Raises LeasesWait."""
+    await need_declared(store)
     if not await store.claim(cause):
         return None
     source = available(person, bucket)

@@ -188,12 +188,19 @@ def _refund(fact: facts.Refund, seq: int, books: Books) -> list[Move]:
             continue
         target = _give(books, fact.person, share.bucket)
         books.move(moves, _REFUND, (_STALL, fact.stall, share.bucket, 0, 0), target, share.amount)
-        if share.bucket in books.passed and target[0] < FIRST_WITHOUT_FLOOR:
+        if _follows_clearing(books, share.bucket, target):
             books.move(moves, _CLEARING, target, (_ISSUER, books.organisation, share.bucket, 0, 0), share.amount)
     sale.numbers.add(fact.refund_no)
     sale.refunded += fact.amount_fen
     books.notes.refunds.append((fact.seq, fact.refund_no, fact.amount_fen, seq))
     return moves
+
+
+def _follows_clearing(books: Books, bucket: int, target: Key) -> bool:
+    """Whether what comes back is swept: the marker was passed, or a lost site's money was released (rule 10)."""
+    if target[0] >= FIRST_WITHOUT_FLOOR:
+        return False
+    return bucket in books.passed or (bucket in books.cut and not target[3])
 
 
 def _cash_taken(fact: facts.CashTaken, _seq: int, books: Books) -> list[Move]:
@@ -293,8 +300,10 @@ def _cutoff_passed(fact: facts.CutoffPassed, seq: int, books: Books) -> list[Mov
     for part in fact.moves:
         source = books.leased(part.person, part.bucket)
         amount = min(part.amount, books.balances.get(source, 0))  # what waits for a person may still come or go here
-        if amount > 0:
+        if amount > 0 and part.bucket in books.cut:
             books.move(moves, _CLEARING, source, (_ISSUER, books.organisation, part.bucket, 0, 0), amount)
+        elif amount > 0:  # a restored cloud has forgotten that it clears (rule 25)
+            books.move(moves, _RETURN, source, (_PERSON, part.person, part.bucket, 0, 0), amount)
     for bucket in fact.buckets:
         books.passed.add(bucket)
         books.notes.cutoffs.append((bucket, seq))

@@ -170,11 +170,15 @@ class MemoryLeases:
             if message is not None and message.answered is None:
                 self.world.messages[*holder, n] = replace(message, answered=amount)
 
-    async def forget_questions(self, holder: Holder) -> None:
-        """Questions to a lost holder are answered with nothing."""
+    async def forget_questions(self, holder: Holder) -> list[Outgoing]:
+        """Questions to a lost holder are answered with nothing; the corrections among them."""
+        corrections = []
         for key, message in self.world.messages.group(("to", *holder)):
             if message.answered is None:
                 self.world.messages[key] = replace(message, answered=0)
+                if message.sent.counter is not None:
+                    corrections.append((key, message.sent))
+        return [sent for _, sent in sorted(corrections, key=lambda item: item[0])]
 
     async def begin_cutoffs(self, buckets: Sequence[int], *, business_day: int, now: datetime) -> None:
         """These buckets are being cleared."""
@@ -207,6 +211,10 @@ class MemoryLeases:
             if self.world.cutoff_sites.get((*holder, bucket)) is None:
                 self.world.cutoff_sites[*holder, bucket] = seq
 
+    async def being_cleared(self, buckets: Iterable[int]) -> frozenset[int]:
+        """Those that are being cleared."""
+        return frozenset(bucket for bucket in buckets if bucket in self.world.cutoffs)
+
     async def clearings(self, buckets: Sequence[int]) -> list[SiteClearing]:
         """How each site stands."""
         found = []
@@ -231,6 +239,11 @@ class MemoryLeases:
         wanted = None if rules is None else set(rules)
         rows = self.world.rights.group(("person", person))
         return [right for (_, rule), right in sorted(rows, key=_by_key) if wanted is None or rule in wanted]
+
+    async def rights_of(self, holder: Holder) -> list[Right]:
+        """Rights that a holder counts."""
+        rows = self.world.rights.group(("holder", holder))
+        return [right for _, right in sorted(rows, key=_by_key) if right.holder == holder]
 
     async def keep_rights(self, rights: Sequence[Right]) -> None:
         """Make or change rights."""

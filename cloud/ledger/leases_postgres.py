@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from cloud.core.database import Transaction
 from cloud.ledger.store import Holder, LeaseSite, Outgoing, Right, SiteClearing
@@ -231,13 +231,18 @@ class PostgresLeases:
         columns = [list(column) for column in zip(*answers, strict=True)]
         await self.tx.execute(_ANSWERED, *holder, *columns)
 
-    async def forget_questions(self, holder: Holder) -> None:
-        """Questions to a lost holder are answered with nothing."""
-        await self.tx.execute(
+    async def forget_questions(self, holder: Holder) -> list[Outgoing]:
+        """Questions to a lost holder are answered with nothing; the corrections among them."""
+        rows = await self.tx.fetch(
             "UPDATE lease_messages SET answered = 0 WHERE site = $1 AND epoch = $2 AND answered IS NULL"
-            " AND kind IN (2, 3, 6)",
+            " AND kind IN (2, 3, 6)"
+            " RETURNING n, kind, person, bucket, amount, counter_owner_kind, counter_owner",
             *holder,
         )
+        return [
+            Outgoing(holder, LeaseKind.SHRINK, person, bucket, amount, counter=(kind, owner))
+            for _, _, person, bucket, amount, kind, owner in sorted(tuple(row) for row in rows if row[5] is not None)
+        ]
 
     async def begin_cutoffs(self, buckets: Sequence[int], *, business_day: int, now: datetime) -> None:
         """These buckets are being cleared."""
@@ -262,6 +267,11 @@ class PostgresLeases:
         """Keep the first seq that passed each marker."""
         await self.tx.execute(_PASSED, *holder, self.organisation, list(passed), list(passed.values()))
 
+    async def being_cleared(self, buckets: Iterable[int]) -> frozenset[int]:
+        """Those that are being cleared."""
+        rows = await self.tx.fetch("SELECT bucket FROM lease_cutoffs WHERE bucket = ANY ($1::bigint[])", list(buckets))
+        return frozenset(row[0] for row in rows)
+
     async def clearings(self, buckets: Sequence[int]) -> list[SiteClearing]:
         """How each site stands."""
         return [SiteClearing(*row) for row in await self.tx.fetch(_WAITING, list(buckets))]
@@ -283,7 +293,16 @@ class PostgresLeases:
             " WHERE person = $1 AND ($2::bigint[] IS NULL OR rule = ANY ($2)) ORDER BY rule FOR UPDATE",
             person, None if rules is None else list(rules),
         )  # fmt: skip
-        return [Right(r[0], r[1], Holder(r[2], r[3]), r[4], r[5], Holder(r[6], r[7]), r[8]) for r in rows]
+        return [_right(row) for row in rows]
+
+    async def rights_of(self, holder: Holder) -> list[Right]:
+        """Rights that a holder counts, locked."""
+        rows = await self.tx.fetch(
+            f"SELECT {_RIGHT} FROM standing_rights"  # noqa: S608 - made of constants
+            " WHERE site = $1 AND epoch = $2 ORDER BY person, rule FOR UPDATE",
+            *holder,
+        )
+        return [_right(row) for row in rows]
 
     async def keep_rights(self, rights: Sequence[Right]) -> None:
         """Make or change rights."""
@@ -306,3 +325,7 @@ class PostgresLeases:
             " WHERE site = $1 AND epoch = $2",
             *holder,
         )
+
+
+def _right(row: Any) -> Right:
+    return Right(row[0], row[1], Holder(row[2], row[3]), row[4], row[5], Holder(row[6], row[7]), row[8])

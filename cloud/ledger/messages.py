@@ -15,6 +15,12 @@ async def need_declared(store: LeaseStore) -> None:
         raise LeasesWait(f"{missing} sites have not declared what they hold", sites_missing=missing)
 
 
+async def is_open(store: LeaseStore, holder: Holder) -> bool:
+    """Whether a holder is given leases: not closed, frozen or lost."""
+    site = await store.lease_site(holder)
+    return site is not None and site.state == "open"
+
+
 async def lock_holders(store: LeaseStore, holders: Iterable[Holder]) -> None:
     """Hold the rows of these lease sites to the transaction's end, in one order for all."""
     keys = sorted(set(holders))

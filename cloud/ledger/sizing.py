@@ -6,7 +6,7 @@ from datetime import datetime
 
 from cloud.ledger.accounts import available, leased
 from cloud.ledger.leases import Part, home_grants, recalls, visitor_grants
-from cloud.ledger.messages import lock_holders, need_declared, send
+from cloud.ledger.messages import is_open, lock_holders, need_declared, send
 from cloud.ledger.store import BooksStore, Holder, LedgerStore, Line, Outgoing
 from protocols.ledger.accounts import Account, TransferKind
 from protocols.sync.messages import LeaseKind
@@ -61,7 +61,12 @@ async def grant(store: LedgerStore, grants: Sequence[Grant], *, now: datetime, b
 async def recall(
     store: LedgerStore, person: int, wanted: int, *, for_holder: Holder, buckets: Iterable[int] = ()
 ) -> int:
-    """Ask the sites that hold a person's money to give back up to `wanted`; answers how much was asked for."""
+    """Ask the sites that hold a person's money to give back up to `wanted`; answers how much was asked for.
+
+    Nothing while a restored cloud waits for declarations: its messages would bear numbers that were given before.
+    """
+    if await store.sites_missing():
+        return 0
     only = frozenset(buckets)
     held = (await held_by_sites(store, [person]))[person]
     waiting = await store.asked_of_sites(person)
@@ -111,7 +116,10 @@ async def announce_visit(
 async def pass_on_returned(
     store: LedgerStore, returned: Sequence[tuple[Holder, int, Part]], *, now: datetime, business_day: int
 ) -> None:
-    """What came back for somebody who asked goes on to them, as far as it is still available."""
+    """What came back for somebody who asked goes on to them, as far as it is available and they still get leases."""
+    holders = sorted({holder for holder, _, _ in returned})
+    waiting = {holder for holder in holders if await is_open(store, holder)}
+    returned = [each for each in returned if each[0] in waiting]
     if not returned:
         return
     free = await _free(store, sorted({person for _, person, _ in returned}))

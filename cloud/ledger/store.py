@@ -194,8 +194,8 @@ class LeaseStore(Protocol):
     async def answer(self, holder: Holder, answers: Sequence[tuple[int, int]]) -> None:
         """(number, amount given) of messages; one that has an answer keeps it."""
 
-    async def forget_questions(self, holder: Holder) -> None:
-        """Questions to a lost holder are answered with nothing."""
+    async def forget_questions(self, holder: Holder) -> list[Outgoing]:
+        """Questions to a lost holder are answered with nothing; the corrections among them, by number."""
 
     async def begin_cutoffs(self, buckets: Sequence[int], *, business_day: int, now: datetime) -> None:
         """These buckets are being cleared."""
@@ -209,6 +209,9 @@ class LeaseStore(Protocol):
     async def pass_cutoffs(self, holder: Holder, passed: Mapping[int, int]) -> None:
         """Bucket -> seq of the entry that passed its marker; the first one counts."""
 
+    async def being_cleared(self, buckets: Iterable[int]) -> frozenset[int]:
+        """Those of these buckets that are being cleared."""
+
     async def clearings(self, buckets: Sequence[int]) -> list[SiteClearing]:
         """How each site stands, by bucket, site and epoch."""
 
@@ -221,6 +224,9 @@ class RightStore(Protocol):
 
     async def rights(self, person: int, rules: Iterable[int] | None) -> list[Right]:
         """Rights of a person to these rules (None: all), by rule; locked."""
+
+    async def rights_of(self, holder: Holder) -> list[Right]:
+        """Rights that a holder counts, by person and rule; locked."""
 
     async def keep_rights(self, rights: Sequence[Right]) -> None:
         """Make or change rights."""

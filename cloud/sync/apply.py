@@ -150,7 +150,7 @@ def wants_of(facts: Iterable[tuple[Entry | None, Any]]) -> Wants:
 def _want_more(wants: Wants, kind: int, payload: Any) -> None:
     found = pairs_of(kind, payload)
     wants.pairs.update(found)
-    if kind in (Kind.LEASE_RETURNED, Kind.SHRINK_ANSWERED, Kind.DECLARATION):
+    if kind in (Kind.LEASE_RETURNED, Kind.SHRINK_ANSWERED, Kind.CUTOFF_PASSED, Kind.DECLARATION):
         wants.returned.update(found)
     if kind == Kind.REFUND:
         wants.sales.add(payload.seq)

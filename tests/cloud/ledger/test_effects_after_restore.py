@@ -8,7 +8,7 @@ from cloud.ledger.books import Books, Key, Question
 from cloud.ledger.effects import ReturnsTooMuch, effects_of
 from protocols.journal.kinds import Kind
 from protocols.ledger.accounts import Owner
-from protocols.payments.facts import LeaseReturned, Movement, ShrinkAnswered
+from protocols.payments.facts import CutoffPassed, LeaseReturned, Movement, ShrinkAnswered
 
 PERSON, BUCKET, SITE, EPOCH = 33, 10, 2, 1
 FREE: Key = (int(Owner.PERSON), PERSON, BUCKET, 0, 0)
@@ -47,3 +47,10 @@ def test_rule_5_a_cloud_that_was_not_restored_takes_no_return_of_what_it_never_g
     books = books_with({FREE: 1_000, LEASED: 200}, recovering=False)
     with pytest.raises(ReturnsTooMuch):
         effects_of(Kind.LEASE_RETURNED, LeaseReturned(7, (Movement(PERSON, BUCKET, 500),)), 9, books)
+
+
+@pytest.mark.rule(25)
+def test_what_a_forgotten_clearing_brought_back_is_the_persons_until_it_is_cleared_again() -> None:
+    books = books_with({FREE: 0, LEASED: 1_297}, recovering=False)
+    effects_of(Kind.CUTOFF_PASSED, CutoffPassed(5, (BUCKET,), (Movement(PERSON, BUCKET, 1_297),)), 9, books)
+    assert books.balances == {FREE: 1_297, LEASED: 0}

@@ -148,6 +148,23 @@ async def test_rule_6_a_lost_sites_money_is_in_doubt_then_released_and_later_fac
     assert [(row[2], row[5]) for row in losses] == [(bearer, 3000)]
 
 
+@pytest.mark.rule(9)
+async def test_rule_9_a_correction_that_a_lost_site_can_answer_no_more_is_owed(cloud: Cloud) -> None:
+    home = await cloud.gateway()
+    person = await cloud.person(10_000, home)
+    async with cloud.database.transaction(cloud.organisation) as tx:
+        how: dict[str, Any] = {"to": issuer(cloud.organisation, BUCKET), "business_day": DAY, "now": cloud.clock.now()}
+        shrunk = await ledger.shrink(tx, person, BUCKET, 4_000, cause=f"fix:{person}", **how)
+        assert shrunk is not None
+        assert shrunk.asked == 4_000
+        lost: dict[str, Any] = {"bearer": 1, "now": cloud.clock.now(), "business_day": DAY}
+        await ledger.declare_lost(tx, cloud.site_of(home), epoch=1, **lost)
+    owed = receivable(person, BUCKET)
+    moved = await cloud.lines(kind=TransferKind.CORRECTION)
+    assert [(row[1], row[2], row[5]) for row in moved] == [(owed.owner_kind, person, 4_000)]
+    assert (await cloud.held(person)).in_doubt == 10_000
+
+
 @pytest.mark.rule(3)
 async def test_rule_3_a_limit_is_counted_by_one_site_at_a_time(cloud: Cloud) -> None:
     home, away = await cloud.gateway(), await cloud.gateway()
