@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import secrets
 from asyncio.base_events import BaseEventLoop
+from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
@@ -72,7 +73,7 @@ class SimLoop(BaseEventLoop):
         self.tasks_made = 0
         self._selector = _Jump(self)
         self._clock_resolution = _RESOLUTION_S
-        self.complaints: list[dict[str, Any]] = []
+        self.complaints: deque[dict[str, Any]] = deque(maxlen=100)
         self.set_task_factory(_make_task)
         self.set_exception_handler(lambda _loop, context: self.complaints.append(context))
 

@@ -213,9 +213,9 @@ class SiteMachine:
         """A screen has shown the receipt."""
         await self._do(self._show(seq))
 
-    async def rotate_key(self) -> int:
-        """The command."""
-        return await self._do(self.signer.rotate())
+    async def rotate_key(self) -> int | Refused:
+        """The command; the number of the new key."""
+        return await self._do(self._rotate())
 
     def nudge(self) -> None:
         """Beat now."""
@@ -226,8 +226,9 @@ class SiteMachine:
 
     def committed(self, after_seq: int = 0) -> list[bytes]:
         """Bodies of the committed entries still here, in order."""
-        rows = self._running().stores.reader.rows("SELECT body FROM entries WHERE seq > ? ORDER BY seq", (after_seq,))
-        return [body for (body,) in rows]
+        with self.disk.reading_well():
+            sql = "SELECT body FROM entries WHERE seq > ? ORDER BY seq"
+            return [body for (body,) in self._running().stores.reader.rows(sql, (after_seq,))]
 
     def held(self) -> dict[tuple[int, int], int]:
         """Lease balances by (person, bucket), those of cut-off buckets too."""
@@ -340,6 +341,14 @@ class SiteMachine:
                 return Refused("need_pin")
         return Refused(str(outcome.refusal.reason))
 
+    async def _rotate(self) -> int | Refused:
+        try:
+            return await self.signer.rotate()
+        except StoreError as error:
+            return _store_refused(error)
+        except apsw.Error:
+            return Refused("store_broken")
+
     async def _show(self, seq: int) -> None:
         await self._running().stores.writer.submit_lazily(partial(mark_shown, [seq]))
 
@@ -352,7 +361,8 @@ class SiteMachine:
             return Refused(denied.word)
         except StoreError as error:
             return _store_refused(error)
-        sale = facts.decode(Settlement, self.journal.entry(seq).payload)
+        with self.disk.reading_well():
+            sale = facts.decode(Settlement, self.journal.entry(seq).payload)
         return Told(made.entry.seq, attempt, sale.person, made.amount_fen, sale_seq=made.sale_seq)
 
     async def _cash(self, attempt: str, unit: Callable[..., Any]) -> Told | Refused:
