@@ -4,6 +4,7 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Final
 
+from cloud.ledger import standing
 from cloud.ledger.accounts import available, exceptions, leased
 from cloud.ledger.posting import post_lines
 from cloud.ledger.store import Holder, LedgerStore
@@ -32,7 +33,11 @@ async def declare(
     complete = bool(parts) and len(parts) >= parts[0].parts
     if complete and await ledger.claim(f"declared:{holder.site}:{holder.epoch}:{generation}"):
         await _put_right(ledger, holder, parts, now=now, business_day=business_day)
-        await ledger.set_declared(holder, generation, max(each.lease_n for each in parts))
+        heard_n, site = max(each.lease_n for each in parts), await ledger.lease_site(holder)
+        rights = [right for each in parts for right in each.standing]
+        heard_all = site is not None and heard_n >= site.newest_n
+        await standing.declared(ledger, holder, rights, heard_all=heard_all)
+        await ledger.set_declared(holder, generation, heard_n)
     return complete, await ledger.sites_missing()
 
 

@@ -23,13 +23,15 @@ _READ: Final = """
 SELECT i.seq, i.state, i.received_at, i.hash, i.body, c.payload, s.checkpoint_seq, s.checkpoint
 FROM inbox AS i JOIN streams AS s ON s.device = i.device AND s.epoch = i.epoch AND s.branch = i.branch
 LEFT JOIN corrections AS c ON c.device = i.device AND c.epoch = i.epoch AND c.branch = i.branch AND c.seq = i.seq
-    AND NOT c.withdrawn AND i.state = 1
+    AND NOT c.withdrawn AND i.state = 1 AND c.people_needed <= (
+        SELECT count(*) FROM correction_approvals AS a WHERE a.correction_id = c.id)
 WHERE i.device = $1 AND i.epoch = $2 AND i.branch = $3 AND i.seq = $4
 """
 _SALES: Final = """
 SELECT i.seq, i.body, c.payload FROM inbox AS i
 LEFT JOIN corrections AS c ON c.device = i.device AND c.epoch = i.epoch AND c.branch = i.branch AND c.seq = i.seq
-    AND NOT c.withdrawn
+    AND NOT c.withdrawn AND c.people_needed <= (
+        SELECT count(*) FROM correction_approvals AS a WHERE a.correction_id = c.id)
 WHERE i.device = $1 AND i.epoch = $2 AND i.branch = CASE WHEN i.seq <= $5 THEN 0 ELSE $3 END
   AND i.seq = ANY ($4::bigint[]) AND i.state = 1 AND i.kind = 10
 """

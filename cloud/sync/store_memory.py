@@ -219,7 +219,8 @@ class MemoryStore(MemoryDesk):
         kept = self.world.inbox.get(place)
         if kept is not None and kept.state is EntryState.APPLIED and kept.kind == Kind.SETTLEMENT:
             mend = self.mend_of(place)
-            payload = mend[1].record.payload if mend is not None else decode_entry(kept.body).payload
+            mended = mend[1].record.payload if mend is not None and mend[1].approved else None
+            payload = mended if mended is not None else decode_entry(kept.body).payload
             sale.amount = decode_payload(Settlement, payload).amount_fen
         branches = {stream.branch, 0} if seq <= stream.forked_after else {stream.branch}
         for branch in sorted(branches):
