@@ -94,6 +94,28 @@ async def test_rule_27_a_mend_of_money_needs_two_people_and_keeps_the_original_i
         await replay(cloud, behind)
 
 
+@pytest.mark.rule(27)
+async def test_rule_27_a_mend_that_one_person_stands_behind_counts_for_nothing_when_its_entry_follows(
+    cloud: Cloud,
+) -> None:
+    gateway = await cloud.gateway()
+    person = await cloud.person(10_000, gateway)
+    gateway.write(Kind.SETTLEMENT, b"\xc1", subject=f"p{person}")
+    sale = gateway.pay(person, 700)
+    await cloud.send(gateway.batch())
+    bad, behind = await items(cloud)
+    await mend(cloud, behind, to_fields(settlement(person, 5)), by=1)
+    await mend(cloud, bad, to_fields(settlement(person, 100)), by=1)
+    async with cloud.database.transaction(cloud.organisation) as tx:
+        await desk(cloud).approve(tx, bad.id, by=2, now=cloud.clock.now())
+    assert (await replay(cloud, bad)).applied == (1, 2)
+    gateway.write(Kind.REFUND, refund(sale, 700))
+    assert (await cloud.send(gateway.batch(3))).applied == 1, "700 were paid"
+    async with cloud.database.transaction(cloud.organisation) as tx:
+        stored = await service.entry(tx, behind.entry_id)
+    assert (stored.payload.amount_fen, stored.mended) == (700, False)
+
+
 async def test_a_mend_that_leaves_money_as_it_was_needs_one_person(cloud: Cloud) -> None:
     cloud.registry = Registry([_Picky()])
     gateway = await cloud.gateway()
