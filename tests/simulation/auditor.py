@@ -5,7 +5,7 @@ raises Violation at the first thing that is not as it must be.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -195,6 +195,21 @@ class Auditor:
                 raise Violation(
                     f"site {stream.site} holds {held.get(pair, 0)} for person and bucket {pair}, not {expected[pair]}"
                 )
+
+    def rare(self, stream: Stream) -> Iterator[str]:
+        """Rare states that a stream tells of."""
+        known = self.messages[stream.site, stream.epoch]
+        for fact in stream.facts:
+            asked = known.get(fact.payload[0], ()) if fact.kind in (words.LEASE_RETURNED, words.SHRINK_ANSWERED) else ()
+            if fact.kind == words.LEASE_RETURNED and asked:
+                short = sum(amount for _, _, amount in fact.payload[1]) < asked[3]
+                yield "recall answered short" if short else "recall answered in full"
+            elif fact.kind == words.SHRINK_ANSWERED and asked and fact.payload[3] < asked[3]:
+                yield "shrink answered short"
+            elif fact.kind == words.CUTOFF_PASSED and fact.payload[2]:
+                yield "cut-off passed with money returned"
+            elif fact.kind == words.DECLARATION:
+                yield "declaration after a restore"
 
     # What the cloud says
 

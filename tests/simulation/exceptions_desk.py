@@ -9,7 +9,8 @@ _MENDERS = (91, 92)
 async def look_after(world: World) -> None:
     """Let streams go on that stand, and mend what is in quarantine; two people stand behind every amount."""
     await resume_all(world)
-    await mend_all(world)
+    while await mend_all(world):
+        pass
 
 
 async def resume_all(world: World) -> None:
@@ -25,8 +26,9 @@ async def resume_all(world: World) -> None:
             world.tell(f"resuming {device}/{epoch}: {error}")
 
 
-async def mend_all(world: World) -> None:
-    """What is set aside is put right, and what waited behind it follows."""
+async def mend_all(world: World) -> int:
+    """What is set aside is put right, and what waited behind it follows; how many were applied."""
+    applied = 0
     for item, (device, epoch, _branch), seq, state, _code in world.cloud.waiting():
         if state == "parked":
             world.reached.note("entry parked behind poison")
@@ -41,5 +43,7 @@ async def mend_all(world: World) -> None:
         except CloudError as error:
             world.tell(f"mending entry {seq} of {device}/{epoch}: {error}")
             continue
+        applied += len(replayed.applied)
         if replayed.applied:
             world.reached.note("poison mended and replayed")
+    return applied

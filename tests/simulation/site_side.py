@@ -213,6 +213,10 @@ class SiteMachine:
         """A screen has shown the receipt."""
         await self._do(self._show(seq))
 
+    async def write(self, unit: Callable[[Any], T]) -> T | Refused:
+        """Something the gateway's own software keeps, as a fact in hand."""
+        return await self._do(self._write(unit))
+
     async def rotate_key(self) -> int | Refused:
         """The command; the number of the new key."""
         return await self._do(self._rotate())
@@ -348,6 +352,12 @@ class SiteMachine:
             return _store_refused(error)
         except apsw.Error:
             return Refused("store_broken")
+
+    async def _write(self, unit: Callable[[Any], T]) -> T | Refused:
+        try:
+            return await self._running().stores.writer.submit(unit, in_hand=True)
+        except StoreError as error:
+            return _store_refused(error)
 
     async def _show(self, seq: int) -> None:
         await self._running().stores.writer.submit_lazily(partial(mark_shown, [seq]))

@@ -9,7 +9,7 @@ from tests.simulation import reference
 from tests.simulation import wirewords as words
 from tests.simulation.auditor import Said
 from tests.simulation.site_side import Refused, Told
-from tests.simulation.world import DAY_S, HOUR_S, Site, World
+from tests.simulation.world import DAY_S, HOUR_S, Backup, Site, World
 
 _TRIES: Final = 4
 _AGAIN_S: Final = 240.0
@@ -72,11 +72,17 @@ class Diners:
                 attempt = self._attempt()  # another machine stands here now: the person tries anew
             known = f"{words.SETTLEMENT}:{attempt}" in site.stream.attempts
             tried = site
+            if self.random.random() < 0.02:  # in the midst of this very payment
+                site.disk.cut_at = site.disk.operations + self.random.randint(1, 14)
+                site.machine.dies_of_cut(power=self.random.random() < 0.5)
             done, said = await world.outcome(
-                site, site.machine.sell(attempt=attempt, lane=lane, person=person, extra_fen=extra_fen)
+                site.machine.sell(attempt=attempt, lane=lane, person=person, extra_fen=extra_fen)
             )
             if not done:
                 site.unheard[attempt] = person
+                world.noticed_death(site, power=False)
+                await world.wait(30.0)
+                await world.boot(site) if not site.lost else None
                 continue
             world.look(site)
             if known:
@@ -126,7 +132,7 @@ class Diners:
         for _ in range(2 if again else 1):
             attempt = self._attempt()
             done, said = await self.world.outcome(
-                site, site.machine.refund(attempt=attempt, lane=lane, seq=sale.seq, items=() if whole else (0,))
+                site.machine.refund(attempt=attempt, lane=lane, seq=sale.seq, items=() if whole else (0,))
             )
             if not done:
                 return
@@ -136,12 +142,14 @@ class Diners:
                     self.world.reached.note("refund refused as too much")
                 continue
             self.world.auditor.told(site.stream, words.REFUND, Said(attempt, said.person, said.amount_fen))
+            if site.disk.full:
+                self.world.reached.note("disk full: fact in hand kept")
             self.world.reached.note("refund")
             if cleared:
                 self.world.reached.note("refund into a cleared bucket")
             if whole and self.random.random() < 0.3:  # money back for money back: must be refused
                 done, back = await self.world.outcome(
-                    site, site.machine.refund(attempt=self._attempt(), lane=lane, seq=said.seq, items=())
+                    site.machine.refund(attempt=self._attempt(), lane=lane, seq=said.seq, items=())
                 )
                 if done and isinstance(back, Told):
                     self.world.look(site)
@@ -151,18 +159,18 @@ class Diners:
         if not site.machine.alive:
             return
         attempt = self._attempt()
-        done, said = await self.world.outcome(
-            site, site.machine.cash_in(attempt=attempt, lane=lane, person=person, fen=fen)
-        )
+        done, said = await self.world.outcome(site.machine.cash_in(attempt=attempt, lane=lane, person=person, fen=fen))
         if not done or isinstance(said, Refused):
             return
         self.world.look(site)
         self.world.auditor.told(site.stream, words.CASH_TAKEN, Said(attempt, person, fen))
         self.world.reached.note("cash taken")
+        if site.disk.full:
+            self.world.reached.note("disk full: fact in hand kept")
         if void and site.machine.alive:
             again = self._attempt()
             done, back = await self.world.outcome(
-                site, site.machine.cash_void(attempt=again, lane=lane, person=person, seq=said.seq)
+                site.machine.cash_void(attempt=again, lane=lane, person=person, seq=said.seq)
             )
             if done and isinstance(back, Told):
                 self.world.look(site)
@@ -174,7 +182,7 @@ class Diners:
         for site in list(self.world.sites.values()):
             for lane in range(1, self.world.size.lanes + 1):
                 if site.machine.alive:
-                    done, _ = await self.world.outcome(site, site.machine.close_day(lane=lane))
+                    done, _ = await self.world.outcome(site.machine.close_day(lane=lane))
                     if done:
                         self.world.look(site)
                         self.world.reached.note("day closed")
@@ -221,9 +229,35 @@ class Office:
         """The minute's job, and acts by chance."""
         world = self.world
         world.spawn(self._sizing())
+        world.spawn(self._nightly())
         while not world.ending:
             await world.wait(self.random.expovariate(1 / 1_500.0))
             await self._act()
+
+    async def back_up(self) -> None:
+        """A backup that was proved by restoring it."""
+        world = self.world
+        image = world.cloud.back_up()
+        known = (world.auditor.office_image(), dict(world.home), frozenset(world.left), tuple(world.buckets))
+        world.backups.append(Backup(image, *known, self.month))
+        await world.cloud.verified(image)
+
+    async def put_back(self, backup: Backup) -> None:
+        """The cloud as it was; acts since then are done no more, and people know nothing of them."""
+        world = self.world
+        before = {key: row["applied_through"] for key, row in world.cloud.streams().items()}
+        world.cloud.restore(backup.image)
+        after = {key: row["applied_through"] for key, row in world.cloud.streams().items()}
+        if any(before[key] > seq for key, seq in after.items()):
+            world.reached.note("entries sent again to a restored cloud")
+        world.auditor.restore(backup.office, [(site.number, site.stream.epoch) for site in world.machines])
+        world.home, world.left = dict(backup.home), set(backup.left)
+        world.buckets, self.month = list(backup.buckets), backup.month
+
+    async def _nightly(self) -> None:
+        while not self.world.ending:
+            await self.world.wait(DAY_S / 2)
+            await self.back_up()
 
     async def _sizing(self) -> None:
         while not self.world.ending:

@@ -9,6 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+import apsw
+
 from cloud.core.errors import CloudError
 from edge.sync.settings import SyncSettings
 from tests.simulation import reference, wirewords
@@ -58,6 +60,18 @@ class Site:
     unheard: dict[str, Any] = field(default_factory=dict)  # attempts whose outcome nobody was told
 
 
+@dataclass(frozen=True)
+class Backup:
+    """The cloud's image, and what the world knew at that moment."""
+
+    image: Any
+    office: tuple[Counter[tuple[int, int]], set[int]]
+    home: dict[int, int]
+    left: frozenset[int]
+    buckets: tuple[int, ...]
+    month: int
+
+
 class World:
     """Runs to its end in `run`; raises Violation."""
 
@@ -65,7 +79,7 @@ class World:
         self.seed, self.folder, self.loop, self.size = seed, folder, loop, size
         self.reached, self.auditor = Reached(), Auditor()
         self.clock = SimClock(loop, START_MS)
-        self.cloud = CloudMachine(self.clock, self.chance("cloud"))
+        self.cloud = CloudMachine(self.clock, self.chance("cloud"), in_doubt_days=1)
         self.sites: dict[int, Site] = {}  # who holds each site's rights now
         self.machines: list[Site] = []
         self.people = list(range(1, size.people + 1))
@@ -74,6 +88,8 @@ class World:
         self.swaps: Counter[tuple[int, int]] = Counter()
         self.buckets = [reference.CASH, reference.SUBSIDY]
         self.faults = 0
+        self.backups: list[Backup] = []
+        self.retired: list[tuple[int, int]] = []  # holders that another gateway took over from
         self.awaited: set[int] = set()  # visitors whose money was asked back from elsewhere
         self.story: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -174,21 +190,13 @@ class World:
         self.machines.append(site)
         return site
 
-    async def write(self, site: Site, unit: Callable[[Any], Any]) -> tuple[bool, Any]:
-        """Something that the gateway's own software keeps."""
-
-        async def kept() -> Any:
-            return await site.machine.stores.writer.submit(unit, in_hand=True)
-
-        return await self.outcome(site, kept())
-
     async def boot(self, site: Site) -> bool:
         """Switch a gateway on, unless somebody did; False where it died again meanwhile."""
         async with site.switch:
             return site.machine.alive or await self._boot(site)
 
     async def _boot(self, site: Site) -> bool:
-        if not await self.lives(site, site.machine.boot()) or not site.machine.alive:
+        if not await self.lives(site.machine.boot()) or not site.machine.alive:
             return False
         stream, identity = site.stream, site.machine.identity
         if not stream.device:
@@ -199,30 +207,29 @@ class World:
         self.auditor.check_book(stream, site.machine.held(), site.machine.leases.n)
         return True
 
-    async def lives(self, site: Site, work: Coroutine[Any, Any, Any]) -> bool:
+    async def lives(self, work: Coroutine[Any, Any, Any]) -> bool:
         """Await something of a machine; False where the machine dies first."""
-        done, _outcome = await self.outcome(site, work)
+        done, _outcome = await self.outcome(work)
         return done
 
-    async def outcome(self, site: Site, work: Coroutine[Any, Any, Any]) -> tuple[bool, Any]:
+    async def outcome(self, work: Coroutine[Any, Any, Any]) -> tuple[bool, Any]:
         """(True, answer), or (False, None) where the machine dies before it can tell."""
-        task = self.loop.create_task(work)
-        died = self.loop.create_task(site.machine.died.wait())
-        await asyncio.wait({task, died}, return_when=asyncio.FIRST_COMPLETED)
-        died.cancel()
-        if not task.done():
-            task.cancel()
         try:
-            return True, await task
-        except (Died, asyncio.CancelledError):
+            return True, await work
+        except Died:
             self.check_failed()
             return False, None
 
     def look(self, site: Site) -> None:
         """Let the auditor read what is new in a journal."""
         machine = site.machine
-        if machine.alive:
-            self.auditor.read(site.stream, machine.committed(len(site.stream.facts)))
+        if not machine.alive:
+            return
+        try:
+            bodies = machine.committed(len(site.stream.facts))
+        except (Died, apsw.Error):  # it dies at this moment, or its disk reads badly: another time
+            return
+        self.auditor.read(site.stream, bodies)
 
     def die(self, site: Site, *, power: bool, why: str) -> None:
         """The process, or the whole machine, ends here."""
@@ -232,6 +239,11 @@ class World:
         self._note_death(site, power=power)
         self.fault("power lost" if power else "process killed", f"site {site.number}: {why}")
         site.machine.die(power=power)
+
+    async def declare_retired_lost(self) -> None:
+        """A person says that what replaced gateways held is not spent by them any more."""
+        for number, epoch in self.retired:
+            await self.cloud.declare_lost(number, epoch=epoch)
 
     def noticed_death(self, site: Site, *, power: bool) -> None:
         """A machine died by itself, at some write."""
@@ -292,10 +304,21 @@ class World:
         """Everything that must be at the end."""
         for site in self.machines:
             self.look(site)
+            self._note_end(site)
             self.auditor.check_told(site.stream)
             self.auditor.check_book(site.stream, site.machine.held(), site.machine.leases.n)
             check_at_rest(site.stream, site.machine, self.cloud)
         Settled(self.auditor, self.cloud, self.left, self.swaps).check()
+
+    def _note_end(self, site: Site) -> None:
+        if site.disk.losses:
+            self.reached.note("unsynced writes lost to power")
+        if site.machine.stores.reader.row("SELECT min(seq) FROM entries") != (1,):
+            self.reached.note("journal pruned")
+        for state in self.auditor.rare(site.stream):
+            self.reached.note(state)
+        if any(key[2] for key in self.cloud.streams()):
+            self.reached.note("journal cloned: fork found")
 
     async def close(self) -> None:
         """End every process and task."""
