@@ -208,19 +208,20 @@ class _Walk:
 
     def check_state(self) -> None:
         """What the store says of the journal beside it."""
-        state = self._rows.row("SELECT boot, applied_through, safe_through FROM journal_state")
+        state = self._rows.row("SELECT boot, applied_through, safe_through, generation FROM journal_state")
         if state is None or not self._seq:
             self.fault(Part.STATE, 0, "the journal is empty" if state else "the journal's state is missing")
             return
-        boot, applied, safe = state
+        boot, applied, safe, generation = state
         if boot != self._boot and self.readable:
             self.fault(Part.STATE, self._seq, f"the newest entry is of boot {self._boot}, the store is at boot {boot}")
         if not 0 <= applied <= self._seq:
             self.fault(Part.STATE, self._seq, f"entry {applied} is acknowledged, the newest here is {self._seq}")
         elif applied > self._newest_checkpoint:
             self.fault(Part.CHECKPOINT, applied, f"the checkpoint under which entry {applied} was sent is missing")
-        if not self._first - 1 <= safe <= self._seq:
-            self.fault(Part.STATE, self._first, f"the oldest entry is {self._first}, those safe end with {safe}")
+        gone = self._first - 1
+        if gone > applied or (0 < safe < gone and generation <= 1):  # a restored cloud vouches for less than before
+            self.fault(Part.STATE, self._first, f"entries 1 to {gone} are not here, those safe end with {safe}")
         self._check_keys()
 
     def _entry(self, seq: Any, kind: Any, business_ms: Any, sum_fen: Any, stored: Any, body: Any) -> Entry | None:
