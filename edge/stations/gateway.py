@@ -1,6 +1,7 @@
 """A gateway put together: stores, identity, journal, leases, replica, spool, link; and the services that run it."""
 
 import asyncio
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -115,10 +116,11 @@ class Stores:
 
     def close(self) -> None:
         """Finish what waits and release every file."""
-        for writer in self._writers:
-            writer.close()
-        for reader in self._readers:
-            reader.close()
+        with ExitStack() as last:  # each is closed, whatever the others meet
+            for reader in self._readers:
+                last.callback(reader.close)
+            for writer in self._writers:
+                last.callback(writer.close)
 
     def _open(self, path: Path, schemas: tuple[Schema, ...], options: StoreOptions) -> Writer:
         writer = Writer(path, schemas, options)

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -173,9 +174,10 @@ class Writer:
         left = [*self._pending, *self._riders]  # came in while the thread was ending
         _fail(left, StoreStopped("the store is closing"))
         self._deliver(left)
-        self._checkpointer.stop()
-        self._connection.close()
-        self._lock.release()
+        with ExitStack() as last:  # a disk that fails now must not keep the lock
+            last.callback(self._lock.release)
+            last.callback(self._connection.close)
+            last.callback(self._checkpointer.stop)
 
     def _hurry(self) -> None:
         if self._turns is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import TypeVar
 
+import apsw
 import pytest
 
 from edge.leases.audit import verify
@@ -187,6 +188,20 @@ def test_a_disk_that_reads_badly_is_survived(tmp_path: Path) -> None:
         machine.disk.read_errors = 0.0
         await booting
         assert machine.disk.read_faults
+        assert isinstance(await machine.sell(attempt="a", lane=1, person=1), Told)
+
+    living(tmp_path, script)
+
+
+def test_a_store_that_cannot_be_closed_well_lets_the_next_process_in(tmp_path: Path) -> None:
+    async def script(machine: SiteMachine, _cloud: DayCloud) -> None:
+        for _ in range(20):
+            machine.disk.read_errors = 0.5
+            with suppress(apsw.Error):
+                machine.stores.close()
+            machine.disk.read_errors = 0.0
+            machine.die(power=False)
+            await machine.boot()
         assert isinstance(await machine.sell(attempt="a", lane=1, person=1), Told)
 
     living(tmp_path, script)
