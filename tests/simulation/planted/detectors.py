@@ -22,11 +22,14 @@ _WATCH: Final = "tests.simulation.planted.watch"
 DETECTORS: Final[Mapping[str, Detector]] = {
     each.name: each
     for each in (
-        Detector("world", _WATCH, ("3",)),
+        Detector("world", _WATCH, ("12:poison,rotate", "84:replace,bad deploy")),
         Detector("crash", "tests.simulation.crash_points", ("6",)),
-        Detector("worlds", _WATCH, ("6", "7", "9")),
-        Detector("dark", "tests.simulation.planted.dark", ("4000",)),
-        Detector("tamper", "tests.simulation.tamper", ("--edits", "120", "--seed", "1")),
+        Detector("restored", _WATCH, ("36:restore", "96:restore,poison")),
+        Detector("forks", _WATCH, ("24:clone", "6")),
+        Detector("lost", _WATCH, ("13",)),
+        Detector("worlds", _WATCH, ("3", "9")),
+        Detector("dark", "tests.simulation.planted.dark", ("3000",)),
+        Detector("tamper", "tests.simulation.tamper", ("--edits", "100", "--seed", "1")),
     )
 }
 
