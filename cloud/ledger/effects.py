@@ -249,7 +249,9 @@ def _hand_back(books: Books, moves: list[Move], part: facts.Movement) -> None:
         if books.released:
             return  # it went back to the person when it was released
     held = books.balances.get(source, 0)
-    amount = min(part.amount, held) if books.recovering else part.amount  # the rest was never seen to leave
+    amount = part.amount
+    if books.recovering or part.bucket in books.passed:  # the rest was never seen to leave, or was swept as it came
+        amount = min(part.amount, held)
     if held < amount:
         raise ReturnsTooMuch(f"{amount} of bucket {part.bucket} come back, the books hold less there")
     if not amount:

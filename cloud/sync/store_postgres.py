@@ -32,10 +32,9 @@ SELECT s.state, s.bearer, s.released_at IS NOT NULL, s.declared_generation < g.g
 FROM lease_sites AS s, core_generation AS g WHERE s.site = $1 AND s.epoch = $2
 """
 _BUCKETS: Final = """
-SELECT bucket, c.business_day IS NOT NULL, p.passed_seq IS NOT NULL, t.organisation_id IS NOT NULL
+SELECT coalesce(c.bucket, t.bucket), c.business_day IS NOT NULL, p.passed_seq IS NOT NULL, t.organisation_id IS NOT NULL
 FROM lease_cutoffs AS c FULL JOIN ledger_counting_buckets AS t USING (bucket)
-LEFT JOIN lease_cutoff_sites AS p USING (bucket)
-WHERE p.bucket IS NULL OR p.site = $1 AND p.epoch = $2
+LEFT JOIN lease_cutoff_sites AS p ON p.bucket = c.bucket AND p.site = $1 AND p.epoch = $2
 """
 _COUNTS: Final = """
 INSERT INTO completeness AS c (device, lane, hour, organisation_id, applied, quarantined, parked)

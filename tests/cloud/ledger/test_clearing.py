@@ -1,12 +1,16 @@
 """Clearing at month end while facts are in the field, and days of booking (rules 7, 8, 10, 13, 28)."""
 
+from datetime import timedelta
+from typing import Any
+
+import msgspec
 import pytest
 
 from cloud.ledger import service as ledger
 from protocols.journal.kinds import Kind
 from protocols.ledger.accounts import Owner, TransferKind
-from protocols.payments.facts import CashTaken, CashVoided, CutoffPassed, LeaseReturned, Movement
-from tests.cloud.sync.rig import DAY, STALL, Cloud, refund
+from protocols.payments.facts import CashTaken, CashVoided, CutoffPassed, LeaseReturned, Movement, Share
+from tests.cloud.sync.rig import BUCKET, DAY, STALL, Cloud, refund, settlement
 
 
 async def clear(cloud: Cloud, bucket: int) -> int:
@@ -106,8 +110,6 @@ async def test_rule_13_a_stall_has_no_running_balance(cloud: Cloud) -> None:
 
 @pytest.mark.rule(28)
 async def test_rule_28_a_line_carries_the_day_it_happened_and_the_day_it_was_posted(cloud: Cloud) -> None:
-    from datetime import timedelta
-
     gateway = await cloud.gateway()
     person = await cloud.person(1000, gateway)
     gateway.pay(person, 400)
@@ -120,11 +122,6 @@ async def test_rule_28_a_line_carries_the_day_it_happened_and_the_day_it_was_pos
 
 
 async def test_a_pass_of_a_counting_bucket_stands_beside_the_fen_of_a_bill(cloud: Cloud) -> None:
-    import msgspec
-
-    from protocols.payments.facts import Share
-    from tests.cloud.sync.rig import BUCKET, settlement
-
     gateway = await cloud.gateway()
     passes = cloud.number()
     person = await cloud.person(5000, gateway)
@@ -137,3 +134,23 @@ async def test_a_pass_of_a_counting_bucket_stands_beside_the_fen_of_a_bill(cloud
     assert (answer.applied, answer.quarantined) == (1, 0)
     assert (await cloud.held(person, bucket=passes)).total == 2
     assert (await cloud.held(person)).total == 4300
+
+
+@pytest.mark.rule(6, 8)
+async def test_rule_8_facts_of_a_site_that_was_lost_before_a_clearing_know_of_it(cloud: Cloud) -> None:
+    """A lost site has no marker to pass; its buckets are being cleared all the same, and still count times or fen."""
+    gateway, passes = await cloud.gateway(), cloud.number()
+    await cloud.gateway()
+    person = await cloud.person(5000, gateway)
+    how: dict[str, Any] = {"now": cloud.clock.now(), "business_day": DAY}
+    async with cloud.database.transaction(cloud.organisation) as tx:
+        await ledger.set_counting(tx, [passes])
+        await ledger.declare_lost(tx, cloud.site_of(gateway), epoch=1, bearer=1, **how)
+        await ledger.cut_off(tx, [passes, BUCKET], **how)
+    both = msgspec.structs.replace(settlement(person, 700), shares=(Share(BUCKET, 700), Share(passes, 1)))
+    gateway.write(Kind.SETTLEMENT, both)
+    gateway.write(Kind.LEASE_RETURNED, LeaseReturned(0, (Movement(person, BUCKET, 4300),)))
+    answer = await cloud.send(gateway.batch())
+    assert (answer.applied, answer.quarantined) == (2, 0)
+    assert [row[5] for row in await cloud.lines(kind=TransferKind.CLEARING)] == [4300]
+    assert (await cloud.held(person)).total == 0

@@ -23,7 +23,7 @@ from cloud.sync.store_memory import MemoryStore
 from cloud.sync.world_memory import MemoryTransaction, World
 from protocols.journal.kinds import Kind
 from protocols.ledger.accounts import Owner, Transfer, TransferKind
-from protocols.payments.facts import Declaration, Movement, Refund, Share
+from protocols.payments.facts import Declaration, LeaseReturned, Movement, Refund, Share
 from protocols.sync.messages import LeaseKind
 
 PERSON, BUCKET, RULE, DAY = 1, 5, 7, 20261120
@@ -128,6 +128,17 @@ def test_rule_10_a_refund_of_a_released_site_into_a_bucket_being_cleared_follows
     assert [(kind, credit[0]) for kind, _, credit, _ in moves] == [
         (TransferKind.REFUND, Owner.PERSON), (TransferKind.CLEARING, Owner.ISSUER),
     ]  # fmt: skip
+    assert set(books.balances.values()) == {0}
+
+
+@pytest.mark.rule(10)
+def test_rule_10_what_was_swept_with_its_refund_and_is_returned_by_the_site_as_well_is_swept_once() -> None:
+    held = leased(PERSON, BUCKET, site=1, epoch=1)
+    books = Books(1, 1, 1, 0, {held: 0}, cut=frozenset({BUCKET}), passed={BUCKET}, device=101)
+    books.sales = {4: Sale(500)}
+    back = Refund("a", 1, 2, 5, PERSON, 101, 1, 4, 1, 1, 0, 1, DAY, 500, (Share(BUCKET, 500),), ())
+    assert len(effects_of(Kind.REFUND, back, 9, books)) == 2
+    assert effects_of(Kind.LEASE_RETURNED, LeaseReturned(0, (Movement(PERSON, BUCKET, 500),)), 10, books) == []
     assert set(books.balances.values()) == {0}
 
 

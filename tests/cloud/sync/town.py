@@ -56,10 +56,10 @@ class Town:
         usual = [self._send] * 12 + [self._top_up] * 3 + [self._ask] * 2 + [self._size, self._beat, self._leases] * 2
         office = [
             self._visit, self._recall, self._shrink, self._withdraw, self._move_home, self._give_rights,
-            self._want_rights, self._true_up, self._publish, self._page, self._replay, self._mend, self._mend,
-            self._approve, self._replay_parked, self._clock_moves, self._resume, self._release,
+            self._want_rights, self._true_up, self._publish, self._page, self._mend, self._mend, self._approve,
+            self._replay, self._replay, self._replay_parked, self._clock_moves, self._resume, self._release,
         ]  # fmt: skip
-        rare = [self._cut_off, self._lose, self._replace, self._fork, self._declare, self._accept]
+        rare = [self._cut_off, self._lose, self._replace, self._fork, self._declare]
         return usual + office + rare
 
     def draw(self) -> Act:
@@ -141,8 +141,6 @@ class Town:
             await streams.resume(side.store, device=journal.device, epoch=journal.epoch)
 
         return act
-
-    _accept = _resume
 
     def _declare(self) -> Act:
         journal, generation, now = self._journal(), self.world.meta["generation"], self.clock.now()
@@ -334,7 +332,7 @@ class Town:
                 return None
             item = await side.item(key)
             fields = (await side.store.waiting_item(item)).payload
-            if isinstance(fields, dict) and amount is not None and "amount_fen" in fields:
+            if isinstance(fields, dict) and amount is not None and fields.get("shares"):
                 parts = [{**share, "amount": 0} for share in map(_share, fields["shares"])]
                 parts[0] = {**parts[0], "amount": amount}
                 fields = {**fields, "amount_fen": amount, "gross_fen": amount, "shares": parts}
@@ -406,7 +404,7 @@ class Town:
         return self.chance.choice((*BUCKETS, *BUCKETS, COUNTING))
 
     def _aside(self) -> tuple[int, int, int, int] | None:
-        keys = sorted(self.world.quarantine)
+        keys = sorted(key for key, row in self.world.quarantine.items() if row.state != "replayed")
         return self.chance.choice(keys) if keys else None
 
     def _cause(self) -> str:
