@@ -58,6 +58,7 @@ class Supervisor:
             task = self._tasks.pop(service.name, None)
             if task is None:
                 continue
+            self.health[service.name].state = "stopping"
             task.cancel()
             _done, late = await asyncio.wait([task], timeout=service.stop_budget_s)
             if late:
@@ -80,9 +81,10 @@ class Supervisor:
                 health.restarts += 1
                 health.last_error = f"{type(error).__name__}: {error}"
                 _log.exception("%s failed (%d in a row)", service.name, failures)
-                _stop_if_cancelled()
             else:
                 health.state = "done"
+                return
+            if health.state == "stopping":  # it failed while it was being cancelled, which ate the cancellation
                 return
             health.state = "waiting"
             await asyncio.sleep(self._wait_s(failures))
@@ -90,10 +92,3 @@ class Supervisor:
     def _wait_s(self, failures: int) -> float:
         ceiling = min(self.most_wait_s, self.first_wait_s * 2 ** min(failures - 1, 16))
         return float(ceiling * self.random.uniform(0.5, 1.0))
-
-
-def _stop_if_cancelled() -> None:
-    """What fails while it is being cancelled has eaten the cancellation."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
