@@ -179,12 +179,14 @@ class EdgeApi:
 
     async def lease_ask(self, token: str, ask: LeaseAsk) -> LeaseAskAnswer:
         """A visiting diner's rights, from what is available; what lies at home is asked back."""
-        if not (0 < ask.person < 2**53 and 0 <= ask.amount <= _AMOUNT_MOST and len(ask.rules) <= _RULES_MOST):
+        numbers = 0 < ask.person < 2**53 and 0 <= ask.amount <= _AMOUNT_MOST and 0 <= ask.lease_n < 2**53
+        if not numbers or len(ask.rules) > _RULES_MOST:
             raise Malformed("an ask names a person, an amount and few limits")
         now = self._clock.now()
         async with self._entered(token) as (tx, store, device, _, _):
             holder = Holder(device.site, device.epoch)
             granted, word = 0, "frozen"
+            await store.ledger.seen_through(holder, ask.lease_n)
             site = await store.ledger.lease_site(holder)
             if device.state is DeviceState.ACTIVE and site is not None and site.state == "open":
                 order = await self._order(tx, ask.person, device.site) if self._order is not None else []

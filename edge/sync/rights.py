@@ -4,6 +4,8 @@ import asyncio
 from functools import partial
 from typing import Final
 
+import msgspec
+
 from edge.core.clock import SiteTime
 from edge.core.errors import Rejected
 from edge.core.log import logger
@@ -55,6 +57,7 @@ class Rights:
 
     async def ask(self, ask: LeaseAsk) -> LeaseAskAnswer:
         """A visitor's rights; what was granted is in the book when this returns."""
+        ask = msgspec.structs.replace(ask, lease_n=self._book.n)
         answer = await self._session.post(LEASE_ASKS, ask, LeaseAskAnswer)
         await self.pull(answer.newest)
         return answer

@@ -147,12 +147,16 @@ class LeasePage(msgspec.Struct, array_like=True, frozen=True):
 
 
 class LeaseAsk(msgspec.Struct, array_like=True, frozen=True):
-    """A visiting diner needs `amount` here now; `rules` are limits (standing rights) wanted for `day`."""
+    """A visiting diner needs `amount` here now; `rules` are limits (standing rights) wanted for `day`.
+
+    `lease_n` is the last lease message applied here: what was granted up to it is in the book, and is not under way.
+    """
 
     person: int
     amount: int
     rules: tuple[int, ...]
     day: int
+    lease_n: int = 0
 
 
 class LeaseAskAnswer(msgspec.Struct, array_like=True, frozen=True):

@@ -130,7 +130,7 @@ class Leases:
         for _ in range(2):  # so often a lane asks the cloud
             if isinstance(outcome, Plan) or outcome.reason not in MENDABLE or not online:
                 break
-            self.office.ask(event.place, event.person, outcome.amount_fen)
+            self.office.ask(event.place, event.person, outcome.amount_fen, n=till.book.n)
             self._pull(event.place)
             outcome = till.pay(person, event.fen, moment, online=online)
         return isinstance(outcome, Plan)

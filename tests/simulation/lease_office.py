@@ -74,8 +74,9 @@ class Office:
         persons = [p for p in sorted(changed) if sum(self.free(p).values()) > self.meal_fen(p)]
         return self._do(sizing.size_homes(self._ledger, persons, now=NOW, business_day=self.day)) if persons else 0
 
-    def ask(self, site: int, person: int, wanted: int) -> None:
-        """A lane asks for what is missing (`lease-asks`)."""
+    def ask(self, site: int, person: int, wanted: int, *, n: int) -> None:
+        """A lane asks for what is missing, and says how far its book is (`lease-asks`)."""
+        self.beat(site, n)
         under_way = _done(self._ledger.under_way(Holder(site, EPOCH), person))
         self.serve(site, person, max(0, wanted - under_way))
 
@@ -108,7 +109,7 @@ class Office:
         return _done(messages_after(self._ledger, holder, after, limit=limit))[1]
 
     def beat(self, site: int, n: int) -> None:
-        """A heartbeat says how far a site has applied its messages."""
+        """A heartbeat, or an ask, says how far a site has applied its messages."""
         if self._world.lease_sites[Holder(site, EPOCH)].applied_n != n:
             self._do(self._ledger.seen_through(Holder(site, EPOCH), n))
 

@@ -56,6 +56,7 @@ class FakeCloud:
     leases: list[LeaseMessage] = field(default_factory=list)
     replicas: dict[str, list[ReplicaRow]] = field(default_factory=dict)
     heartbeats: list[Heartbeat] = field(default_factory=list)
+    asks: list[LeaseAsk] = field(default_factory=list)
     tokens: int = 0
     valid_token: str = ""
     drop_answers: int = 0  # so many answers to batches are lost after they were applied
@@ -172,6 +173,7 @@ class FakeCloud:
         )
 
     async def lease_ask(self, ask: LeaseAsk) -> LeaseAskAnswer:
+        self.asks.append(ask)
         await asyncio.sleep(self.ask_delay_s)
         self.grant(ask.person, ask.amount)
         return LeaseAskAnswer(len(self.leases), ask.amount, "")

@@ -189,6 +189,28 @@ async def test_rule_4_a_visitor_is_lent_what_is_available_and_the_rest_is_asked_
     assert [(m.kind, m.amount) for m in page.messages] == [(LeaseKind.RECALL, 1000)]
 
 
+@pytest.mark.rule(4)
+async def test_rule_4_a_second_purchase_within_one_heartbeat_counts_only_grants_that_are_not_in_the_site_s_book(
+    cloud: Cloud, http: httpx.AsyncClient
+) -> None:
+    home, visited = await cloud.gateway(), await cloud.gateway()
+    person = await cloud.person(10_000, home, meal=5000)
+    headers = await open_session(http, visited)
+
+    async def ask(amount: int, lease_n: int) -> LeaseAskAnswer:
+        content = encode(LeaseAsk(person, amount, (), DAY, lease_n))
+        return decode((await http.post("lease-asks", content=content, headers=headers)).content, LeaseAskAnswer)
+
+    first = await ask(1200, 0)
+    assert (first.newest, first.granted, first.word) == (1, 1200, "")
+    second = await ask(1500, first.newest)
+    assert (second.newest, second.granted, second.word) == (2, 1500, "")
+    assert (await cloud.held(person)).available == 2300
+    assert (await ask(1500, first.newest)).newest == 2, "what is under way is still not lent twice"
+    beyond = await http.post("lease-asks", content=encode(LeaseAsk(person, 1, (), DAY, -1)), headers=headers)
+    assert beyond.status_code == 400
+
+
 @pytest.mark.rule(30)
 async def test_rule_30_replica_pages_join_into_the_collection_of_the_digest(
     cloud: Cloud, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch

@@ -209,6 +209,7 @@ async def test_rule_5_leases_come_down_in_order_and_a_visitors_ask_is_in_the_boo
                 answer = await gateway.site.link.ask(900, 1_800, (), 20261120)
                 assert answer is not None
                 assert gateway.site.leases.balance(900, 1) == 1_800
+                assert cloud.asks[-1].lease_n == 250, "the ask says how far the book is"
 
 
 async def test_a_visitors_ask_ends_in_time_when_the_cloud_is_slow(tmp_path: Path) -> None:

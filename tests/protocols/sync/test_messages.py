@@ -33,6 +33,13 @@ def test_rule_23_a_message_with_appended_fields_is_still_read() -> None:
     assert decode(b"\x94\xc3\x02\xa5later\x01", messages.DeclarationAnswer) == answer
 
 
+@pytest.mark.rule(23)
+def test_rule_23_an_ask_of_an_older_gateway_says_nothing_about_its_book() -> None:
+    older = b"\x94\x07\xcd\x03\x84\x91\x02\xce\x01\x35\x28\x88"
+    assert decode(older, messages.LeaseAsk) == messages.LeaseAsk(7, 900, (2,), 20261000, lease_n=0)
+    assert encode(messages.LeaseAsk(7, 900, (2,), 20261000, 5)) == b"\x95" + older[1:] + b"\x05"
+
+
 @pytest.mark.rule(30)
 @given(st.lists(st.tuples(st.text(max_size=5), st.integers(0, 10), st.binary(max_size=5)), max_size=6), st.randoms())
 def test_rule_30_a_collections_digest_is_the_same_in_any_order(
