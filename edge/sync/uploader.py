@@ -19,7 +19,10 @@ _log = logger("sync.uploader")
 
 
 class Diverged(EdgeError):
-    """The cloud's chain is not this one: two copies of a disk, or an old image put back (rule 21). For a person."""
+    """The cloud's chain is not this one: two copies of a disk, an old image put back (rule 21), entries lost here.
+
+    For a person.
+    """
 
 
 class Uploader:
@@ -102,13 +105,16 @@ class Uploader:
         settings = self._settings
         border = self._signer.last_of_key(after + 1)  # a batch is vouched for by one key
         most = settings.batch_entries if border is None else min(settings.batch_entries, border - after)
-        previous, bodies = await asyncio.to_thread(
-            self._journal.read,
-            after,
-            max_entries=most,
-            max_bytes=settings.batch_bytes,
-            reader=self._reader,
-        )
+        try:
+            previous, bodies = await asyncio.to_thread(
+                self._journal.read,
+                after,
+                max_entries=most,
+                max_bytes=settings.batch_bytes,
+                reader=self._reader,
+            )
+        except KeyError as error:
+            raise Diverged(f"entries from {after} on, where the cloud goes on, are no longer all here") from error
         if not bodies:
             return None
         last = after + len(bodies)
