@@ -188,9 +188,9 @@ class Replica:
         reset = pages[0].reset
         if reset:
             tx.execute("DELETE FROM replica_rows WHERE collection = ?", (name,))
-        changed: set[str] = set()
+        changed: dict[str, None] = {}  # in the order of the rows, so that equal deltas leave equal orders
         for row in _rows_of(pages):
-            changed.add(row.key)
+            changed[row.key] = None
             if row.body is None:
                 tx.execute(_REMOVE, (name, row.key, row.effective_from_ms))
             else:
