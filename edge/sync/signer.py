@@ -78,8 +78,11 @@ class Signer:
             return Checkpoint(identity.device, identity.epoch, seq, head, row[1], row[2])
         key = self.key_at(seq)
         message = signed_bytes(identity.device, identity.epoch, seq, head)
+        newest, at_ms = self._journal.head_seq, self._time.monotonic_ms()
         signature = await self.sign(key, message)
-        self._last_seq, self._last_ms = max(seq, self._last_seq), self._time.monotonic_ms()
+        self._last_seq = max(seq, self._last_seq)
+        if seq >= newest:  # a batch of a backlog leaves newer entries waiting, and their minute runs on
+            self._last_ms = at_ms
         row = (seq, head, key.key_id, signature)
         kept = self._writer.submit_lazily(
             lambda tx: tx.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)", row) and None
@@ -96,6 +99,8 @@ class Signer:
             if new >= CHECKPOINT_ENTRIES or (new and late):
                 stood = self._journal.committed()
                 await self.checkpoint(stood.seq, stood.head)
+                self._last_seq = max(stood.seq, self._last_seq)
+                self._last_ms = self._time.monotonic_ms()
 
     async def rotate(self) -> int:
         """Make a key, name it in an entry signed by the old one, and use it after that entry; its id."""
