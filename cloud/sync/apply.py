@@ -28,7 +28,8 @@ _HOUR_MS: Final = 3_600_000
 _LAST_MS: Final = 4_102_444_800_000  # the year 2100: a business time past it is no time
 _SETTLEMENT: Final = int(Kind.SETTLEMENT)  # a member of an enum takes longer to compare
 _REFUND: Final = int(Kind.REFUND)
-_TOUCHING: Final = frozenset({*range(Kind.REFUND, Kind.CUTOFF_PASSED + 1), int(Kind.DECLARATION)})  # more than spends
+_DECLARATION: Final = int(Kind.DECLARATION)
+_TOUCHING: Final = frozenset({*range(Kind.REFUND, Kind.CUTOFF_PASSED + 1), _DECLARATION})  # more than spends
 _IDS: Final = 2**53
 _KINDS: Final = 2**15
 _FLOOR: Final = 10
@@ -58,9 +59,16 @@ class Reader:
         self.first_seq = self.reading.first_seq
         self.many = len(self.reading.bodies)  # how many are to be applied; a poisoned batch is cut
         _decode_entries(self._decoders, self._batch, self.reading)
-        self.only_spends = not any(
-            kind in _TOUCHING for kind in {entry.kind for entry in self.reading.entries if entry is not None}
-        )
+        kinds = {entry.kind for entry in self.reading.entries if entry is not None}
+        self.only_spends = not any(kind in _TOUCHING for kind in kinds)
+        if _DECLARATION in kinds:
+            self.many = self._past_declaration()
+
+    def _past_declaration(self) -> int:
+        """What follows a declaration is judged by it: it waits for the next batch (rule 25)."""
+        kinds = [entry.kind if entry is not None else 0 for entry in self.reading.entries]
+        first = kinds.index(_DECLARATION)
+        return next((n for n in range(first, len(kinds)) if kinds[n] != _DECLARATION), len(kinds))
 
     def hash_at(self, position: int) -> bytes:
         """The chain's hash after the entry at a position of the batch."""
@@ -88,7 +96,7 @@ class Reader:
     def wants(self) -> Wants:
         """What must be loaded to apply all of it."""
         self.read(self.many)
-        return wants_of(zip(self.reading.entries, self.reading.payloads, strict=True))
+        return wants_of(zip(self.reading.entries, self.reading.payloads, strict=False))  # only those that are read
 
 
 def _decode_entries(decoders: Decoders, batch: Batch, reading: Reading) -> None:

@@ -100,3 +100,27 @@ async def test_rule_25_a_restored_cloud_takes_the_entries_it_lost_again(
     answer = await cloud.send(gateway.batch(answer.applied_through + 1), generation=await generation(cloud))
     assert answer.applied_through == 3
     assert (await cloud.held(person)).total == 8400
+
+
+@pytest.mark.rule(25)
+async def test_rule_25_what_follows_a_declaration_is_taken_from_what_was_declared(
+    cloud: Cloud, module_address: PostgresAddress
+) -> None:
+    """One batch brings both: the entries after the declaration wait for the next one."""
+    gateway = await cloud.gateway()
+    person = await cloud.person(1000, gateway)
+    async with cloud.database.transaction(cloud.organisation) as tx:
+        await ledger.set_home(tx, person, 0, 0)
+        await cloud.top_up(tx, person, 6000)
+    await restore(module_address.owner_dsn)
+    now = await generation(cloud)
+    gateway.pay(person, 100)
+    declare(gateway, now, Movement(person, BUCKET, 1500), part=1, parts=2)
+    declare(gateway, now, part=2, parts=2)
+    gateway.pay(person, 400)
+    answer = await cloud.send(gateway.batch(), generation=now)
+    assert (answer.applied_through, answer.applied, answer.head) == (3, 3, gateway.hash_at(3))
+    answer = await cloud.send(gateway.batch(4), generation=now)
+    assert (answer.applied_through, answer.applied) == (4, 1)
+    held = await cloud.held(person)
+    assert (held.available, held.at) == (5400, ((cloud.site_of(gateway), 1, 1100),))
