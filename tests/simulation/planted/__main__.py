@@ -55,7 +55,7 @@ def main(words: Sequence[str]) -> int:
             print("\n".join(f"{mutant.name}: {mutant.says}" for mutant in mutants))
             return 0
         if not options.trust:
-            prove_sound(detectors, base)
+            prove_sound(detectors, base, jobs=options.jobs)
         results = []
         for result in run(mutants, detectors, base, jobs=options.jobs):
             results.append(result)

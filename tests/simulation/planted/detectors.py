@@ -4,17 +4,20 @@
 JSON on its output that names a `seed` or a `violation` is kept with the result.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
+
+from tests.simulation.planted.mutant import Mutant
 
 
 class Detector(NamedTuple):
-    """A command, and the longest it may take before it counts as hung."""
+    """A command, the longest it may take before it counts as hung, and where it has something to say (anywhere)."""
 
     name: str
     module: str
     arguments: tuple[str, ...]
     timeout_s: float = 90.0
+    places: tuple[str, ...] = ("",)
 
 
 _WATCH: Final = "tests.simulation.planted.watch"
@@ -23,18 +26,30 @@ DETECTORS: Final[Mapping[str, Detector]] = {
     each.name: each
     for each in (
         Detector("world", _WATCH, ("12:poison,rotate", "84:replace,bad deploy")),
-        Detector("crash", "tests.simulation.crash_points", ("6",)),
-        Detector("restored", _WATCH, ("36:restore", "96:restore,poison")),
+        Detector("crash", "tests.simulation.crash_points", ("6",), places=("edge/", "protocols/")),
+        Detector("restored", _WATCH, ("96:restore,poison", "132:restore")),
         Detector("forks", _WATCH, ("24:clone", "6")),
-        Detector("lost", _WATCH, ("13",)),
+        Detector("lost", _WATCH, ("48:lose", "13")),
         Detector("worlds", _WATCH, ("3", "9")),
-        Detector("dark", "tests.simulation.planted.dark", ("3000",)),
-        Detector("tamper", "tests.simulation.tamper", ("--edits", "100", "--seed", "1")),
+        Detector(
+            "dark",
+            "tests.simulation.planted.dark",
+            ("3000",),
+            places=("edge/leases", "cloud/ledger", "protocols/ledger"),
+        ),
+        Detector(
+            "tamper",
+            "tests.simulation.tamper",
+            ("--edits", "100", "--seed", "1"),
+            places=("edge/journal", "protocols/journal", "cloud/sync/placing", "cloud/sync/ingest"),
+        ),
     )
 }
 
 
-def in_order(names: Iterable[str], detectors: Sequence[Detector]) -> list[Detector]:
-    """Those that ought to find it first, then the others, cheapest first as they are listed."""
-    wanted = [name for name in names if any(each.name == name for each in detectors)]
-    return sorted(detectors, key=lambda each: wanted.index(each.name) if each.name in wanted else len(wanted))
+def in_order(mutant: Mutant, detectors: Sequence[Detector]) -> list[Detector]:
+    """Those that ought to find it first, then the others that look at what it changes, as they are listed."""
+    named = {name: place for place, name in enumerate(mutant.found_by)}
+    files = [change.path for change in mutant.changes]
+    able = [each for each in detectors if each.name in named or any(path.startswith(each.places) for path in files)]
+    return sorted(able, key=lambda each: named.get(each.name, len(named)))

@@ -36,7 +36,9 @@ def main(modules: Sequence[str]) -> None:
 
 
 def _serve(asked: dict[str, Any]) -> dict[str, Any]:
-    said = Path(asked["temporary"]) / "said"
+    handle, name = tempfile.mkstemp(prefix="said-", dir=asked["temporary"])
+    os.close(handle)
+    said = Path(name)
     pid = os.fork()
     if pid == 0:
         _play(asked, said)
@@ -48,7 +50,8 @@ def _serve(asked: dict[str, Any]) -> dict[str, Any]:
     with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
-    output = said.read_bytes()[-_KEPT_BYTES:].decode(errors="replace") if said.exists() else ""
+    output = said.read_bytes()[-_KEPT_BYTES:].decode(errors="replace")
+    said.unlink()
     return {"status": os.waitstatus_to_exitcode(status) if ended else None, "output": output}
 
 
@@ -59,7 +62,7 @@ def _play(asked: dict[str, Any], said: Path) -> NoReturn:
         os.setsid()
         resource.setrlimit(resource.RLIMIT_AS, (_MOST_BYTES, _MOST_BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        file = os.open(said, os.O_WRONLY | os.O_CREAT, 0o600)
+        file = os.open(said, os.O_WRONLY)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(file, 1)
         os.dup2(file, 2)

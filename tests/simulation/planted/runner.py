@@ -45,17 +45,18 @@ def run(mutants: Iterable[Mutant], detectors: Sequence[Detector], base: Base, *,
         yield from pool.map(lambda each: _judge(each[0], each[1], watchers), todo)
 
 
-def prove_sound(detectors: Sequence[Detector], base: Base) -> dict[str, float]:
-    """Run each detector on the code as it is; answers their seconds. Raises Unsound."""
-    seconds = {}
-    with Watchers(detectors, base, jobs=1) as watchers, base.overlay({}) as overlay:
-        for detector in detectors:
-            began = time.monotonic()
-            seen = watchers.look(detector, overlay)
-            seconds[detector.name] = time.monotonic() - began
+def prove_sound(detectors: Sequence[Detector], base: Base, *, jobs: int = 2) -> None:
+    """Run each detector on the code as it is. Raises Unsound."""
+    with (
+        Watchers(detectors, base, jobs=jobs) as watchers,
+        base.overlay({}) as overlay,
+        ThreadPoolExecutor(jobs) as pool,
+    ):
+        for detector, seen in zip(
+            detectors, pool.map(lambda each: watchers.look(each, overlay), detectors), strict=True
+        ):
             if seen.status:
                 raise Unsound(f"{detector.name} objects to the code as it is ({seen.status}): {seen.said}")
-    return seconds
 
 
 def summary(results: Iterable[Result], why: dict[str, str]) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def run_all(*, jobs: int = 2, told: Callable[[Result], object] = lambda _: None)
     results = []
     with Base() as base:
         mutants = [*load_named(), *mechanical(base.read)]
-        prove_sound(detectors, base)
+        prove_sound(detectors, base, jobs=jobs)
         for result in run(mutants, detectors, base, jobs=jobs):
             told(result)
             results.append(result)
@@ -100,7 +101,7 @@ def run_all(*, jobs: int = 2, told: Callable[[Result], object] = lambda _: None)
 def _judge(mutant: Mutant, patched: dict[str, str], watchers: Watchers) -> Result:
     began = time.monotonic()
     with watchers.base.overlay(patched) as overlay:
-        for detector in in_order(mutant.found_by, watchers.detectors):
+        for detector in in_order(mutant, watchers.detectors):
             seen = watchers.look(detector, overlay)
             if seen.status:
                 by = detector.name if seen.status == "found" else f"{detector.name} ({seen.status})"
