@@ -1,5 +1,6 @@
 """The office of a simulated cloud: money, homes, limits, clearing, lost sites and the desk, over the real ledger."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -13,6 +14,7 @@ from cloud.ledger import clearing, corrections, lost, sizing, standing, trueing
 from cloud.ledger.accounts import available, cash_desk, issuer
 from cloud.ledger.corrections import Shrunk
 from cloud.ledger.errors import LeasesWait
+from cloud.ledger.leases import reserve_fen
 from cloud.ledger.posting import balances_of, post
 from cloud.ledger.store import Holder
 from cloud.ledger.store_memory import MemoryLedger
@@ -251,13 +253,16 @@ class Office(Reading):
         return 0
 
     async def _wanting(self, ledger: MemoryLedger) -> list[int]:
-        """Whose home holds too little: more than a meal stays with the cloud."""
+        """Whose home holds too little: more than the reserve stays with the cloud."""
         staying = [person for person in self.world.homes if person not in self.world.leavers]
-        free: dict[int, int] = {}
-        for person, _, amount in await ledger.free(staying):
-            free[person] = free.get(person, 0) + amount
-        homes = await ledger.homes(list(free))
-        return [person for person, amount in free.items() if person in homes and amount > homes[person][0]]
+        homes = await ledger.homes(staying)
+        free: Counter[int] = Counter()
+        for person, _, amount in await ledger.free(list(homes)):
+            free[person] += amount
+        total = Counter(free)
+        for person, site, epoch, _, amount in await ledger.held(list(homes)):
+            total[person] += amount * (Holder(site, epoch) == homes[person][1])
+        return [p for p, (meal_fen, _) in homes.items() if free[p] > reserve_fen(total[p], meal_fen)]
 
     async def _give(self, ledger: MemoryLedger, rule: int) -> int:
         worth, persons = self.world.limits[rule]

@@ -23,7 +23,7 @@ from tests.simulation.trace import (
 )
 
 CASH: Final = 10
-MEAL_FEN: Final = 2_000
+MEAL_FEN: Final = 3_000  # as `cloud.domains.payments.events` has it
 ROUNDS_MOST: Final = 6  # of heartbeats within a minute; one every 5 s is the default
 CLEARING_MINUTE: Final = 540  # finance clears the old month on the first at nine
 _PERIODS: Final = ((600, 1), (840, 2), (MINUTES_A_DAY, 3))

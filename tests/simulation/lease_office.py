@@ -69,9 +69,9 @@ class Office:
         self._do(self._put(person, bucket, fen))
 
     def minute(self) -> int:
-        """The job of every minute: who has more than a meal with the cloud is sized again."""
+        """The job of every minute: homes get what lies with the cloud beyond the reserve."""
         changed, self._changed = self._changed, {}
-        persons = [p for p in sorted(changed) if sum(self.free(p).values()) > self.meal_fen(p)]
+        persons = sorted(changed)
         return self._do(sizing.size_homes(self._ledger, persons, now=NOW, business_day=self.day)) if persons else 0
 
     def ask(self, site: int, person: int, wanted: int, *, n: int) -> None:
@@ -116,10 +116,6 @@ class Office:
     def newest(self, site: int) -> int:
         """The number of a site's newest message."""
         return self._world.lease_sites[Holder(site, EPOCH)].newest_n
-
-    def meal_fen(self, person: int) -> int:
-        """What a meal of a person is worth."""
-        return self._world.homes[person][1]
 
     def given_since(self, site: int, person: int, after: int) -> int:
         """What was leased to a site for a person by messages after one."""

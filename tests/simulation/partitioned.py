@@ -14,13 +14,12 @@ from protocols.payments.periods import Moment
 from protocols.payments.plan import Plan
 from protocols.payments.reference import Person
 from protocols.sync.messages import LeaseKind, LeaseMessage
-from tests.simulation.lease_cashier import CASH, rule_book
+from tests.simulation.lease_cashier import CASH, MEAL_FEN, rule_book
 from tests.simulation.lease_office import Office, Told
 from tests.simulation.lease_till import Till
 
 MONTH: Final = 20261130
 TODAY: Final = Moment(2, 20261120)
-MEAL_FEN: Final = 2_000
 A_ROUND: Final = 4_000  # purchases between moments of contact
 
 

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from cloud.domains.payments.events import MEAL_FEN
 from cloud.ledger.store_memory import MemoryLedger
 from edge.leases.book import LeaseBook
 from edge.store.transaction import Transaction
 from protocols.ledger.accounts import Account
 from protocols.payments.facts import Share
+from tests.simulation import lease_cashier
 from tests.simulation.cashiers import AllKnowing, Cashier, FixedAmount, FixedPart, Optimist, Tally, play
 from tests.simulation.partitioned import Dark
 from tests.simulation.policies import FAULTS, about, ceiling_of, ours_on
@@ -149,6 +151,10 @@ def test_rule_4_a_visit_announced_before_the_cut_is_served_in_it() -> None:
     visit = Event(ANNOUNCED, 90, 7, 2, 0)
     month = small(visit, buys(110, 1_800, at=2), buys(120, 1_800, at=2), cash_fen=9_000, cuts=BOTH_CUT)
     assert ours_on(month, ceiling_of(month)).tally.accepted == [True, False]
+
+
+def test_the_month_is_played_with_the_meal_that_the_product_keeps_back() -> None:
+    assert lease_cashier.MEAL_FEN == MEAL_FEN
 
 
 def test_money_put_in_during_a_cut_arrives_with_the_network() -> None:

@@ -38,18 +38,24 @@ async def release_in_doubt(core: Core) -> int:
     return released
 
 
+# the last line is `reserve_fen`: who were found and granted nothing would keep the limit full, and others out
 _TOO_LITTLE_LEASED: Final = """
-SELECT h.person FROM lease_homes h
-JOIN ledger_balances b ON b.owner_kind = 1 AND b.owner = h.person AND b.site = 0
-WHERE EXISTS (SELECT 1 FROM lease_sites s WHERE s.site = h.site AND s.state = 'open')
-  AND NOT EXISTS (SELECT 1 FROM payments_leavers p WHERE p.person_id = h.person)
+WITH homes AS (
+    SELECT DISTINCT ON (site) site, epoch FROM lease_sites WHERE state = 'open' ORDER BY site, epoch DESC
+)
+SELECT h.person FROM lease_homes h JOIN homes s USING (site)
+JOIN ledger_balances b ON b.owner_kind = 1 AND b.owner = h.person AND b.balance > 0
+  AND (b.site = 0 OR (b.site = s.site AND b.epoch = s.epoch))
+WHERE NOT EXISTS (SELECT 1 FROM payments_leavers p WHERE p.person_id = h.person)
   AND NOT EXISTS (SELECT 1 FROM lease_cutoffs c WHERE c.bucket = b.bucket)
-GROUP BY h.person, h.meal_fen HAVING sum(b.balance) > h.meal_fen ORDER BY h.person LIMIT $1
+GROUP BY h.person, h.meal_fen
+HAVING sum(b.balance) FILTER (WHERE b.site = 0) > least(greatest(sum(b.balance) - h.meal_fen, 0), h.meal_fen)
+ORDER BY h.person LIMIT $1
 """
 
 
 async def lease_again(core: Core) -> int:
-    """Lease to homes what stayed with the cloud beyond a meal: what a restored cloud had to put off (rule 25)."""
+    """Lease to homes what lies with the cloud beyond the reserve: it shrinks as home spends, and a restore puts off."""
     found = 0
     for organisation in await organisations(core):
         async with core.database.transaction(organisation) as tx:

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from cloud.domains.payments.events import MEAL_FEN
 from protocols.canteen.reference import Dish, Lane, Plate, Price
 from protocols.payments.credentials import card_key
 from protocols.payments.reference import Bucket, Credential, Person
@@ -33,9 +34,9 @@ async def test_what_is_made_in_the_console_reaches_a_new_gateway_as_replica_rows
     assert decode((await gateway.replica("lanes"))[f"{campus.lane}@0"].body or b"", Lane).canteen == campus.canteen
     assert decode((await gateway.replica("buckets"))[f"{campus.cash}@0"].body or b"", Bucket).kind == 1
     [grant] = [message for message in (await gateway.leases()).messages if message.kind == 1]
-    assert (grant.person, grant.bucket, grant.amount) == (campus.person, campus.cash, 8_000)
+    assert (grant.person, grant.bucket, grant.amount) == (campus.person, campus.cash, 7_000)
     [balance] = await listed(client, f"/payments/people/{campus.person}/balances")
-    assert (balance["available_fen"], balance["total_fen"]) == (2_000, 10_000)
+    assert (balance["available_fen"], balance["total_fen"]) == (MEAL_FEN, 10_000)
 
 
 async def check_goods(gateway: TestGateway, dish: int) -> None:

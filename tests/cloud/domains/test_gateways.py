@@ -9,6 +9,7 @@ import pytest
 
 from cloud.core import rights
 from cloud.core.broker import EmbeddedBroker
+from cloud.domains.payments.events import MEAL_FEN
 from protocols.crypto import sm2
 from protocols.journal.kinds import Kind
 from protocols.payments.facts import CommandDone, KeyRotated
@@ -96,7 +97,7 @@ async def test_rule_20_a_lost_gateway_is_replaced_with_a_certificate_of_what_is_
     refused = await campus.gateway.post("/lease-asks", LeaseAsk(campus.person, 100, (), 20261120))
     assert refused.status_code == 409, "rights are another one's now"
     lost = await made(client, f"/devices/gateways/{gateway['id']}/declare-lost", {"bearer": 1, "epoch": 1})
-    assert lost["in_doubt_fen"] == 8_000 - 1_200
+    assert lost["in_doubt_fen"] == 10_000 - MEAL_FEN - 1_200
 
 
 @pytest.mark.rule(6)
@@ -105,9 +106,9 @@ async def test_rule_6_declaring_the_present_gateway_lost_puts_its_money_in_doubt
 ) -> None:
     gateway = await gateway_of(client)
     lost = await made(client, f"/devices/gateways/{gateway['id']}/declare-lost", {"bearer": 1})
-    assert lost["in_doubt_fen"] == 8_000
+    assert lost["in_doubt_fen"] == 10_000 - MEAL_FEN
     [balance] = await listed(client, f"/payments/people/{campus.person}/balances")
-    assert (balance["available_fen"], balance["in_doubt_fen"], balance["total_fen"]) == (2_000, 8_000, 10_000)
+    assert (balance["available_fen"], balance["in_doubt_fen"], balance["total_fen"]) == (3_000, 7_000, 10_000)
     assert (await gateway_of(client))["state"] == "lost"
 
 

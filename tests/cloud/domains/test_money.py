@@ -6,6 +6,8 @@ import httpx
 import openpyxl
 import pytest
 
+from cloud.domains.payments.events import MEAL_FEN
+from cloud.domains.payments.jobs import lease_again, pay_leavers
 from protocols.journal.kinds import Kind
 from protocols.payments.facts import CutoffPassed, LeaseReturned, Movement, ShrinkAnswered
 from protocols.sync.messages import LeaseKind
@@ -43,9 +45,9 @@ async def test_rule_9_a_correction_downward_takes_available_then_asks_the_site_t
 ) -> None:
     body = {"person_id": campus.person, "bucket_id": campus.cash, "amount_fen": -12_000, "reason": "录入错误"}
     moved = await made(client, "/payments/corrections", body, key=True)
-    assert (moved["available_fen"], moved["asked_fen"], moved["receivable_fen"]) == (0, 8_000, 2_000)
+    assert (moved["available_fen"], moved["asked_fen"], moved["receivable_fen"]) == (0, 10_000 - MEAL_FEN, 2_000)
     [shrink] = [m for m in (await campus.gateway.leases()).messages if m.kind == LeaseKind.SHRINK]
-    answer = ShrinkAnswered(shrink.n, campus.person, campus.cash, 8_000)
+    answer = ShrinkAnswered(shrink.n, campus.person, campus.cash, 10_000 - MEAL_FEN)
     await campus.gateway.send(campus.gateway.body(Kind.SHRINK_ANSWERED, answer, subject=f"p{campus.person}"))
     assert (await balance(client, campus.person, campus.cash))["total_fen"] == 0
     up = {**body, "amount_fen": 700, "reason": "补回"}
@@ -57,9 +59,9 @@ async def test_a_withdrawal_pays_what_is_available_and_asks_sites_for_the_rest_f
 ) -> None:
     body = {"person_id": campus.person, "bucket_id": campus.cash, "amount_fen": 5_000}
     asked = await made(client, "/payments/withdrawals", body, key=True)
-    assert (asked["state"], asked["asked_fen"], asked["total_fen"]) == ("asked", 3_000, 10_000)
+    assert (asked["state"], asked["asked_fen"], asked["total_fen"]) == ("asked", 5_000 - MEAL_FEN, 10_000)
     [recall] = [m for m in (await campus.gateway.leases()).messages if m.kind == LeaseKind.RECALL]
-    returned = LeaseReturned(recall.n, (Movement(campus.person, campus.cash, 3_000),))
+    returned = LeaseReturned(recall.n, (Movement(campus.person, campus.cash, 5_000 - MEAL_FEN),))
     await campus.gateway.send(campus.gateway.body(Kind.LEASE_RETURNED, returned))
     paid = await made(client, "/payments/withdrawals", body, key=True)
     assert (paid["state"], paid["total_fen"]) == ("done", 5_000)
@@ -168,11 +170,11 @@ async def test_rule_8_clearing_waits_for_a_site_until_its_stream_passed_the_cut_
         f"{API}/payments/clearings", json={"bucket_ids": [campus.cash]}, headers={"Idempotency-Key": "clear-nov"}
     )
     [clearing] = answer.json()["items"]
-    assert (clearing["state"], clearing["cleared_fen"]) == ("waiting", 2_000)
-    assert [(site["site_name"], site["amount_fen"]) for site in clearing["waiting"]] == [("东区", 8_000)]
+    assert (clearing["state"], clearing["cleared_fen"]) == ("waiting", MEAL_FEN)
+    assert [(site["site_name"], site["amount_fen"]) for site in clearing["waiting"]] == [("东区", 10_000 - MEAL_FEN)]
     # a sale made before the marker was seen is posted as it happened
     [cutoff] = [m for m in (await campus.gateway.leases()).messages if m.kind == LeaseKind.CUTOFF]
-    passed = CutoffPassed(cutoff.n, (campus.cash,), (Movement(campus.person, campus.cash, 6_800),))
+    passed = CutoffPassed(cutoff.n, (campus.cash,), (Movement(campus.person, campus.cash, 8_800 - MEAL_FEN),))
     await campus.gateway.send(campus.sale(1_200), campus.gateway.body(Kind.CUTOFF_PASSED, passed))
     [clearing] = await listed(client, "/payments/clearings")
     assert (clearing["state"], clearing["cleared_fen"], clearing["waiting"]) == ("cleared", 8_800, [])
@@ -191,7 +193,7 @@ async def test_rule_7_a_sale_past_its_right_is_posted_and_settled_by_a_person_on
     answer = await campus.gateway.send(campus.sale(9_000))
     assert answer.applied == 1
     [found] = await listed(client, "/payments/exceptions", state="open")
-    assert (found["amount_fen"], found["person_id"]) == (1_000, campus.person)
+    assert (found["amount_fen"], found["person_id"]) == (9_000 - (10_000 - MEAL_FEN), campus.person)
     path = f"{API}/payments/exceptions/{found['id']}/settle"
     settled = await client.post(
         path, json={"bearer": "organisation", "note": "认损"}, headers={"Idempotency-Key": "settle-01"}
@@ -224,14 +226,12 @@ async def test_a_months_statement_agrees_to_the_fen(campus: Campus, client: http
 async def test_rule_14_a_leaver_is_paid_what_is_available_now_and_the_rest_as_leases_close(
     cloud: Cloud, campus: Campus, client: httpx.AsyncClient
 ) -> None:
-    from cloud.domains.payments.jobs import pay_leavers
-
     left = await made(client, f"/identity/people/{campus.person}/leave", {})
     assert left["state"] == "leaving"
     await cloud.settle()
-    assert (await balance(client, campus.person, campus.cash))["total_fen"] == 8_000
+    assert (await balance(client, campus.person, campus.cash))["total_fen"] == 10_000 - MEAL_FEN
     [recall] = [m for m in (await campus.gateway.leases()).messages if m.kind == LeaseKind.RECALL]
-    returned = LeaseReturned(recall.n, (Movement(campus.person, campus.cash, 8_000),))
+    returned = LeaseReturned(recall.n, (Movement(campus.person, campus.cash, 10_000 - MEAL_FEN),))
     await campus.gateway.send(campus.gateway.body(Kind.LEASE_RETURNED, returned))
     assert await pay_leavers(cloud.core) >= 1
     assert await listed(client, f"/payments/people/{campus.person}/balances") == []
@@ -239,7 +239,7 @@ async def test_rule_14_a_leaver_is_paid_what_is_available_now_and_the_rest_as_le
     assert person["state"] == "left"
     assert f"{campus.person}@0" not in await campus.gateway.replica("people")
     paid = [flow["amount_fen"] for flow in await listed(client, f"/payments/people/{campus.person}/flows")]
-    assert paid == [-8_000, -2_000, 10_000]
+    assert paid == [MEAL_FEN - 10_000, -MEAL_FEN, 10_000]
 
 
 async def test_scenes_and_rules_reach_the_site_and_bad_ones_are_refused(
@@ -270,8 +270,6 @@ async def test_scenes_and_rules_reach_the_site_and_bad_ones_are_refused(
 async def test_rule_25_people_whose_lease_had_to_be_put_off_get_it_once_every_site_has_declared(
     cloud: Cloud, campus: Campus, client: httpx.AsyncClient
 ) -> None:
-    from cloud.domains.payments.jobs import lease_again
-
     person = await add_person(client, campus, "E8", "孙八")
     await cloud.settle()
     async with cloud.core.database.transaction(cloud.organisation_id) as tx:
@@ -283,7 +281,19 @@ async def test_rule_25_people_whose_lease_had_to_be_put_off_get_it_once_every_si
     async with cloud.core.database.transaction(cloud.organisation_id) as tx:
         await tx.execute("UPDATE lease_sites SET declared_generation = (SELECT generation FROM core_generation)")
     assert await lease_again(cloud.core) == 1
-    assert (await balance(client, person, campus.cash))["available_fen"] == 2_000
+    assert (await balance(client, person, campus.cash))["available_fen"] == MEAL_FEN
+    assert await lease_again(cloud.core) == 0
+
+
+@pytest.mark.rule(4)
+async def test_rule_4_what_is_kept_for_visits_goes_home_as_home_comes_down_to_a_meal(
+    cloud: Cloud, campus: Campus, client: httpx.AsyncClient
+) -> None:
+    await campus.gateway.send(campus.sale(4_000))
+    assert await lease_again(cloud.core) == 0, "10,000 less 4,000 is a meal here and a meal kept back"
+    await campus.gateway.send(campus.sale(1_000, receipt_no=2))
+    assert await lease_again(cloud.core) == 1
+    assert (await balance(client, campus.person, campus.cash))["available_fen"] == 2_000
     assert await lease_again(cloud.core) == 0
 
 
