@@ -162,21 +162,25 @@ def _lose(disk: SimDisk, random: Random, number: int) -> str:
     return TWICE if twice else TORN
 
 
-def chosen(count: int, most: int | None, seed: int) -> list[int]:
-    """All crash points, or a fixed sample spread over the day."""
+def chosen(kinds: list[str], most: int | None, seed: int) -> list[int]:
+    """All crash points, or a fixed sample: `most` spread over the day, and one of each kind of operation."""
+    count = len(kinds)
     if most is None or most >= count:
         return list(range(1, count + 1))
     random = Random(f"{seed}:sample")
-    return sorted({int((place + random.random()) * count / most) + 1 for place in range(most)})
+    found = {int((place + random.random()) * count / most) + 1 for place in range(most)}
+    for name in sorted({kind.split(maxsplit=1)[0] for kind in kinds}):
+        found.add(random.choice([point for point, kind in enumerate(kinds, 1) if kind.startswith(name)]))
+    return sorted(found)
 
 
 def measure(*, most: int | None = None, seed: int = 1, variants: int = VARIANTS) -> Figures:
-    """Go through all crash points, or a sample of `most` of them."""
+    """Go through all crash points, or a sample (see `chosen`)."""
     folder = Path(tempfile.mkdtemp(prefix="crash-", dir=_MEMORY if _MEMORY.is_dir() else None))
     try:
         points = Points(folder, seed=seed, variants=variants)
         kinds = points.all_operations()
-        for point in chosen(len(kinds), most, seed):
+        for point in chosen(kinds, most, seed):
             points.cut_at(point, kinds[point - 1])
         return points.figures
     finally:
