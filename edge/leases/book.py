@@ -56,6 +56,9 @@ class LeaseBook:
         for person, bucket, amount in reader.rows("SELECT person, bucket, amount FROM lease_balances"):
             self._held.setdefault(person, {})[bucket] = amount
         self._cut_off = {bucket for (bucket,) in reader.rows("SELECT bucket FROM lease_cutoffs")}
+        self._came_back = {
+            (person, bucket) for person, held in self._held.items() for bucket in held if bucket in self._cut_off
+        }  # all that may lie in cut-off buckets, and perhaps what no longer does
         state = reader.row("SELECT n FROM lease_state")
         self._n: int = state[0] if state else 0
         self._limits = Limits(reader)
@@ -154,12 +157,14 @@ class LeaseBook:
 
     def sweep(self, tx: Transaction) -> int:
         """Return what came back into cut-off buckets since; the sum returned (rule 10)."""
-        moves = [
-            Movement(person, bucket, amount)
-            for person, held in self._held.items()
-            for bucket, amount in held.items()
-            if amount and bucket in self._cut_off
-        ]
+        moves = []
+        for person, bucket in sorted(self._came_back):
+            amount = self._held.get(person, {}).get(bucket, 0)
+            if amount and bucket in self._cut_off:
+                moves.append(Movement(person, bucket, amount))
+            else:
+                self._came_back.discard((person, bucket))
+                tx.on_rollback(partial(self._came_back.add, (person, bucket)))
         for start in range(0, len(moves), MOVES_PER_ENTRY):
             self._return(tx, 0, moves[start : start + MOVES_PER_ENTRY])
         return sum(move.amount for move in moves)
@@ -245,6 +250,8 @@ class LeaseBook:
             raise Overdrawn(self._account(person, bucket), before, -by)
         tx.execute(_PUT, (person, bucket, after))
         held[bucket] = after
+        if after and bucket in self._cut_off:
+            self._came_back.add((person, bucket))
         tx.on_rollback(partial(held.__setitem__, bucket, before))
 
     def _restore_n(self, n: int) -> None:

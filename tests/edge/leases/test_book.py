@@ -150,6 +150,40 @@ async def test_rule_10_a_refund_into_a_cut_off_bucket_follows_the_clearing(tmp_p
         assert verify(edge.reader) == []
 
 
+class _Unwalked(dict[int, dict[int, int]]):
+    """People's holdings, of which nobody may look at all."""
+
+    def items(self) -> Any:
+        raise AssertionError("every holding was looked at")
+
+
+@pytest.mark.rule(10)
+async def test_rule_10_a_sweep_looks_only_at_what_came_back_into_cut_off_buckets(tmp_path: Path) -> None:
+    with edge_at(tmp_path) as edge:
+        await apply(edge, message(1, LeaseKind.GRANT, bucket=3, amount=900), message(2, LeaseKind.CUTOFF, bucket=3))
+        edge.book._held = _Unwalked(edge.book._held)
+        assert await edge.writer.submit(edge.book.sweep) == 0
+
+        def give_back(tx: Transaction) -> None:
+            edge.book.give_back(tx, 1, (Share(3, 250),))
+            edge.journal.append(tx, Kind.CASH_TAKEN, CashTaken("c", 1, 1, 1, 250, 3, DAY), subject="p1")
+
+        def swept_in_vain(tx: Transaction) -> None:
+            assert edge.book.sweep(tx) == 250
+            assert edge.book.sweep(tx) == 0
+            raise LookupError
+
+        await edge.writer.submit(give_back, in_hand=True)
+        with pytest.raises(LookupError):
+            await edge.writer.submit(swept_in_vain)
+    with edge_at(tmp_path) as edge:
+        edge.book._held = _Unwalked(edge.book._held)
+        with pytest.raises(LookupError):
+            await edge.writer.submit(swept_in_vain)
+        assert await edge.writer.submit(edge.book.sweep) == 250
+        assert await edge.writer.submit(edge.book.sweep) == 0
+
+
 @pytest.mark.rule(11)
 async def test_rule_11_cash_taken_is_spendable_at_once_and_explained_by_its_entry(tmp_path: Path) -> None:
     with edge_at(tmp_path) as edge:

@@ -109,9 +109,20 @@ class LeaseMachine(RuleBasedStateMachine):
         self.run(unit)
         self.held[person, bucket] = self.held.get((person, bucket), 0) + amount
 
-    @rule()
-    def sweep(self) -> None:
-        self.run(self.edge.book.sweep)
+    @rule(fails=st.booleans())
+    def sweep(self, *, fails: bool) -> None:
+        def unit(tx: Transaction) -> int:
+            swept = self.edge.book.sweep(tx) + self.edge.book.sweep(tx)
+            if fails:
+                raise _Abandoned
+            return swept
+
+        lying = sum(amount for (_, bucket), amount in self.held.items() if bucket in self.cut)
+        if fails:
+            with pytest.raises(_Abandoned):
+                self.run(unit)
+            return
+        assert self.run(unit) == lying
         for place in [place for place in self.held if place[1] in self.cut]:
             del self.held[place]
 
