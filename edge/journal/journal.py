@@ -24,6 +24,10 @@ _encode_payload = msgspec.msgpack.Encoder().encode
 _CHECKED_AT_START: Final = 256
 _PRUNE_STEP: Final = 2_000
 _INSERT: Final = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)"
+_PRUNED: Final = """
+UPDATE journal_state SET pruned_seq = e.seq, pruned_hash = e.hash, pruned_sum_fen = e.sum_fen
+FROM (SELECT seq, hash, sum_fen FROM entries WHERE seq = ?) AS e
+"""
 
 
 class Appended(NamedTuple):
@@ -229,9 +233,12 @@ class Journal:
             return 0
         through = min(self.safe_through, self.applied_through, self._head.seq) - 1
         through = min(through, self._first_from(before_ms) - 1, low[0] + _PRUNE_STEP - 1)
+        if through < low[0]:
+            return 0
+        tx.execute(_PRUNED, (through,))
         tx.execute("DELETE FROM entries WHERE seq <= ?", (through,))
         tx.execute("DELETE FROM checkpoints WHERE seq <= ?", (through,))
-        return max(0, int(through) - int(low[0]) + 1)
+        return int(through) - int(low[0]) + 1
 
     def _first_from(self, at_ms: int) -> int:
         """The first seq whose business time is at or past `at_ms`, by halving."""
@@ -260,14 +267,20 @@ class Journal:
             return _Head(0, genesis, 0, 0)
         rows.reverse()
         previous = rows[0]
-        if previous[0] == 1 and chain.link(genesis, previous[4]) != previous[1]:
-            raise StoreBroken("the journal's first entry does not follow from its genesis")
+        before = genesis if previous[0] == 1 else self._pruned_before(previous[0])
+        if before and chain.link(before, previous[4]) != previous[1]:
+            raise StoreBroken(f"the oldest entry here, {previous[0]}, does not follow from what was before it")
         for row in rows[1:]:
             if row[0] != previous[0] + 1 or chain.link(previous[1], row[4]) != row[1]:
                 raise StoreBroken(f"the journal's chain is broken at entry {row[0]}")
             previous = row
         self._check_owner(previous[4])
         return _Head(*previous[:4])
+
+    def _pruned_before(self, seq: int) -> bytes:
+        """The hash after the entry before `seq` where pruning stands there; else none."""
+        row = self._reader.row("SELECT pruned_hash FROM journal_state WHERE pruned_seq = ?", (seq - 1,))
+        return bytes(row[0]) if row else b""
 
     def _check_owner(self, body: bytes) -> None:
         try:

@@ -20,5 +20,13 @@ JOURNAL_SCHEMA = Schema(
         );
         CREATE TABLE stream_keys (key_id INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL);
         """,
+        # Where pruning stands, so that the oldest entry here is proven too. An empty hash is not known: the store
+        # was pruned before this step.
+        """
+        ALTER TABLE journal_state ADD COLUMN pruned_seq INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE journal_state ADD COLUMN pruned_hash BLOB NOT NULL DEFAULT x'';
+        ALTER TABLE journal_state ADD COLUMN pruned_sum_fen INTEGER NOT NULL DEFAULT 0;
+        UPDATE journal_state SET pruned_seq = (SELECT coalesce(min(seq), 1) - 1 FROM entries);
+        """,
     ),
 )

@@ -24,6 +24,7 @@ from protocols.values.errors import Malformed
 _PAGE: Final = 2_000
 _TOLD_MOST: Final = 100
 
+_STATE_COLUMNS: Final = 8  # fewer in a store that no version with the later columns has opened yet
 _ENTRY_TYPES: Final = (int, int, int, int, bytes, bytes)
 
 _settlement = msgspec.msgpack.Decoder(Settlement)
@@ -67,7 +68,7 @@ class Fault(NamedTuple):
 class Verdict:
     """What was found. `signed_through` is the last entry under a good checkpoint; what follows is not signed yet.
 
-    Of a pruned journal the oldest entry only gives the hash that the chain goes on from; the cloud has its bytes.
+    A pruned journal goes on from the hash that pruning kept.
     """
 
     device: int
@@ -265,13 +266,28 @@ class _Walk:
         """The oldest entry: the first of the stream, or where pruning left off."""
         self._first, self._seq = seq, seq - 1
         self._pace.signed(seq - 1)
-        if seq > 1:
-            self._hash = b""
+        self._after_pruning(seq)
         row = self._rows.row(
             "SELECT key_id FROM stream_keys WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1", (seq,)
         )
         if row is not None:
             self._key = (row[0], self._keys.get(row[0], b""))
+
+    def _after_pruning(self, seq: int) -> None:
+        """Go on from where pruning says it stands. Its hash is empty where a version that did not keep it pruned."""
+        state = self._rows.row("SELECT * FROM journal_state")
+        if state is None or len(state) < _STATE_COLUMNS:
+            self._hash = self._hash if seq == 1 else b""
+            return
+        pruned_seq, pruned_hash, pruned_sum_fen = state[_STATE_COLUMNS - 3 : _STATE_COLUMNS]
+        if pruned_seq < seq:
+            self._seq = pruned_seq
+        else:
+            self.fault(Part.STATE, seq, f"entry {seq} is here, those to {pruned_seq} are said to be pruned")
+        if len(pruned_hash) not in {0, chain.HASH_BYTES} or (not pruned_seq and pruned_hash):
+            self.fault(Part.STATE, seq, "the hash at which pruning stands is cut")
+        if pruned_seq:
+            self._hash, self._sum_fen = pruned_hash, pruned_sum_fen
 
     def _numbers(self, entry: Entry, seq: int, kind: Any, business_ms: Any) -> None:
         if (entry.device, entry.epoch, entry.seq) != (self._device, self._epoch, seq):

@@ -33,6 +33,7 @@ class Journalled:
     entries: list[tuple[int, int, int, int, bytes, bytes]]
     checkpoints: list[tuple[int, bytes, int, bytes]]
     keys: list[tuple[int, int]]
+    before: tuple[int, bytes, int]  # number, hash and sum where pruning stands
     last: int
     privates: Mapping[int, bytes]
 
@@ -44,14 +45,15 @@ class Journalled:
             rows("SELECT seq, kind, business_ms, sum_fen, hash, body FROM entries ORDER BY seq"),
             rows("SELECT seq, head, key_id, signature FROM checkpoints ORDER BY seq"),
             rows("SELECT key_id, first_seq FROM stream_keys ORDER BY key_id"),
+            rows("SELECT pruned_seq, pruned_hash, pruned_sum_fen FROM journal_state")[0],
             last,
             privates,
         )
 
     def same_as(self, other: "Journalled") -> bool:
         """Whether every row is the same."""
-        mine, theirs = (self.entries, self.checkpoints, self.keys), (other.entries, other.checkpoints, other.keys)
-        return mine == theirs
+        mine = (self.entries, self.checkpoints, self.keys, self.before)
+        return mine == (other.entries, other.checkpoints, other.keys, other.before)
 
     @property
     def first(self) -> int:
@@ -59,8 +61,8 @@ class Journalled:
         return self.entries[0][0]
 
     def seq(self, chance: Random) -> int:
-        """An entry at or before the last checkpoint. The oldest of a pruned journal only starts the chain."""
-        return chance.randint(self.first + (self.first > 1), self.last)
+        """An entry at or before the last checkpoint."""
+        return chance.randint(self.first, self.last)
 
     def row(self, seq: int) -> tuple[int, int, int, int, bytes, bytes]:
         """The row of an entry."""
@@ -123,16 +125,36 @@ def flip_key(connection: apsw.Connection, rows: Journalled, chance: Random) -> N
 
 def delete_entry(connection: apsw.Connection, rows: Journalled, chance: Random) -> None:
     """One entry."""
-    connection.execute("DELETE FROM entries WHERE seq = ?", (chance.randint(rows.first + 1, rows.last),))
+    connection.execute("DELETE FROM entries WHERE seq = ?", (rows.seq(chance),))
 
 
 def delete_range(connection: apsw.Connection, rows: Journalled, chance: Random) -> None:
-    """Some entries in a row; at the front only beyond what a verified backup holds, the rest is pruning."""
+    """Some entries in a row."""
     first = rows.seq(chance)
     last = min(rows.last, first + chance.randint(1, 400))
-    if first == 1 and last < rows.checkpoints[0][0]:
-        raise Redraw
     connection.execute("DELETE FROM entries WHERE seq BETWEEN ? AND ?", (first, last))
+
+
+def delete_oldest(connection: apsw.Connection, rows: Journalled, chance: Random) -> None:
+    """The oldest entries with their checkpoints, which a verified backup has: as pruning would, but not by it."""
+    through = chance.randint(rows.first, rows.first + 300)
+    connection.execute("DELETE FROM entries WHERE seq <= ?1; DELETE FROM checkpoints WHERE seq <= ?1", (through,) * 2)
+    if chance.random() < 0.5:
+        connection.execute("DELETE FROM lease_log WHERE after_seq < ?", (through,))
+
+
+def flip_pruned(connection: apsw.Connection, rows: Journalled, chance: Random) -> None:
+    """One bit of where pruning stands."""
+    column = chance.choice(("seq", "hash", "sum_fen"))
+    number, head, sum_fen = rows.before
+    if not number and column != "seq":
+        raise Redraw
+    value: object = {
+        "seq": number ^ 1 << chance.randrange(20),
+        "hash": _flipped(head, chance) if head else head,
+        "sum_fen": sum_fen ^ 1 << chance.randrange(40),
+    }[column]
+    connection.execute(f"UPDATE journal_state SET pruned_{column} = ?", (value,))
 
 
 def delete_newest(connection: apsw.Connection, rows: Journalled, chance: Random) -> None:
@@ -214,6 +236,8 @@ EDITS: Final[dict[str, tuple[int, Edit]]] = {
     "bit of the list of keys": (2, flip_key),
     "entry deleted": (6, delete_entry),
     "range deleted": (5, delete_range),
+    "oldest deleted": (3, delete_oldest),
+    "bit of where pruning stands": (2, flip_pruned),
     "newest deleted": (5, delete_newest),
     "truncated and tidied": (4, truncate),
     "checkpoint deleted": (3, delete_checkpoint),
@@ -257,8 +281,8 @@ def _renumbered(body: bytes, seq: int) -> bytes:
 
 def reckon_from(connection: apsw.Connection, rows: Journalled, seq: int, bodies: list[bytes]) -> dict[int, bytes]:
     """Write bodies from `seq` on with hashes, sums and columns as the journal itself would."""
-    head = rows.row(seq - 1)[4] if seq > 1 else chain.genesis(DEVICE, EPOCH)
-    sum_fen = rows.row(seq - 1)[3] if seq > 1 else 0
+    head = chain.genesis(DEVICE, EPOCH) if seq == 1 else (rows.row(seq - 1)[4] if seq > rows.first else rows.before[1])
+    sum_fen = rows.row(seq - 1)[3] if seq > rows.first else rows.before[2]
     made, heads = [], {}
     for at, body in enumerate(bodies, seq):
         entry = decode_entry(body)

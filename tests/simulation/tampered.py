@@ -105,6 +105,10 @@ def pruned(written: Written) -> Written:
     connection = apsw.Connection(":memory:")
     connection.deserialize("main", written.image)
     through = written.cloud.world.streams[DEVICE, EPOCH, 0].safe_through - 1
+    ((head, sum_fen),) = connection.execute("SELECT hash, sum_fen FROM entries WHERE seq = ?", (through,)).fetchall()
+    connection.execute(
+        "UPDATE journal_state SET pruned_seq = ?, pruned_hash = ?, pruned_sum_fen = ?", (through, head, sum_fen)
+    )
     connection.execute("DELETE FROM entries WHERE seq <= ?1; DELETE FROM checkpoints WHERE seq <= ?1", (through,) * 2)
     connection.execute("DELETE FROM lease_log WHERE after_seq < ?", (through,))
     older = [(end, image) for end, image in written.older if end > through]

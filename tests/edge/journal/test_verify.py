@@ -17,6 +17,7 @@ from edge.core.clock import ManualClock
 from edge.journal.verify import Part, Verdict, file_faults, receipt_fault, verify
 from edge.leases import audit
 from edge.store.connection import Reader
+from edge.store.errors import StoreBroken
 from edge.sync.signer import Signer
 from protocols.crypto import sm2
 from protocols.journal import chain
@@ -218,7 +219,83 @@ async def test_rule_24_a_pruned_journal_is_whole_from_its_oldest_entry_on(tmp_pa
     verdict = proof(tmp_path)
     assert verdict.whole, words(verdict)
     assert (verdict.first_seq, verdict.signed_through) == (12, 12)
+    with edge_at(tmp_path, clock=ManualClock()) as edge:
+        assert edge.journal.head_seq == 16, "and it opens"
     assert not altered(tmp_path, "DELETE FROM entries WHERE seq = 12").whole
+
+
+@pytest.fixture
+def pruned(folder: Path) -> Path:
+    """Pruned through entry 6, more of it safe."""
+    with edge_at(folder, clock=ManualClock()) as edge:
+        edge.journal.acknowledge(applied_through=12, safe_through=12, generation=1)
+        edge.writer.run(edge.journal.keep_acknowledged)
+        seventh_ms = edge.journal.entry(7).business_ms
+        assert edge.writer.run(lambda tx: edge.journal.prune(tx, before_ms=seventh_ms)) == 6
+        edge.writer.run(lambda tx: edge.book.forget_log(tx, before_seq=6))
+        assert edge.writer.run(lambda tx: edge.journal.prune(tx, before_ms=seventh_ms)) == 0
+    assert proof(folder).whole
+    return folder
+
+
+@pytest.mark.rule(24)
+@pytest.mark.parametrize(
+    ("change", "part", "seq"),
+    [
+        ("UPDATE entries SET body = zeroblob(50) WHERE seq = 7", Part.ENTRY, 7),
+        ("UPDATE entries SET sum_fen = sum_fen + 1 WHERE seq = 7", Part.ENTRY, 7),
+        ("UPDATE entries SET sum_fen = sum_fen + 1", Part.ENTRY, 7),
+        ("DELETE FROM entries WHERE seq < 9; DELETE FROM checkpoints WHERE seq < 9", Part.ENTRY, 7),
+        ("UPDATE journal_state SET pruned_seq = 7", Part.STATE, 7),
+        ("UPDATE journal_state SET pruned_seq = 5", Part.ENTRY, 6),
+        ("UPDATE journal_state SET pruned_hash = zeroblob(32)", Part.ENTRY, 7),
+        ("UPDATE journal_state SET pruned_hash = zeroblob(5)", Part.STATE, 7),
+    ],
+)
+def test_rule_24_the_oldest_entry_is_proven_and_a_removed_safe_prefix_is_no_pruning(
+    pruned: Path, change: str, part: Part, seq: int
+) -> None:
+    verdict = altered(pruned, change)
+    assert (verdict.faults[0].part, verdict.first_broken) == (part, seq), words(verdict)
+
+
+@pytest.mark.rule(24)
+def test_rule_24_a_safe_prefix_removed_from_a_whole_journal_is_no_pruning(folder: Path) -> None:
+    safe = "UPDATE journal_state SET applied_through = 12, safe_through = 12"
+    assert altered(folder, safe).whole
+    verdict = altered(folder, "DELETE FROM entries WHERE seq < 4; DELETE FROM checkpoints WHERE seq < 4")
+    assert "entries 1 to 3 are not here" in words(verdict)
+
+
+@pytest.mark.rule(17)
+def test_rule_17_a_changed_oldest_entry_of_a_short_pruned_journal_is_found_at_the_start(pruned: Path) -> None:
+    altered(pruned, "UPDATE entries SET body = (SELECT body FROM entries WHERE seq = 8) WHERE seq = 7")
+    with pytest.raises(StoreBroken, match="oldest entry here, 7"):
+        edge_at(pruned, clock=ManualClock()).__enter__()
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize("gone", [0, 6])
+def test_rule_23_a_store_of_a_version_that_kept_no_place_of_pruning_is_proven_and_opens(
+    folder: Path, gone: int
+) -> None:
+    older = f"""
+        DELETE FROM entries WHERE seq <= {gone}; DELETE FROM checkpoints WHERE seq <= {gone};
+        DELETE FROM lease_log WHERE after_seq < {gone};
+        UPDATE journal_state SET applied_through = 12, safe_through = 12;
+        ALTER TABLE journal_state DROP COLUMN pruned_seq; ALTER TABLE journal_state DROP COLUMN pruned_hash;
+        ALTER TABLE journal_state DROP COLUMN pruned_sum_fen;
+        UPDATE parts SET version = 1 WHERE part = 'journal'
+    """
+    assert altered(folder, older).whole, "also before a newer version has opened it"
+    with edge_at(folder, clock=ManualClock()) as edge:
+        assert edge.journal.head_seq == 16
+        stands = edge.reader.row("SELECT pruned_seq, pruned_hash FROM journal_state")
+        assert stands == (gone, b"")
+    verdict = proof(folder)
+    assert verdict.whole, words(verdict)
+    assert verdict.first_seq == gone + 1
+    assert not altered(folder, f"DELETE FROM entries WHERE seq = {gone + 1}").whole
 
 
 async def test_a_journal_is_proven_while_entries_are_being_written(tmp_path: Path) -> None:
