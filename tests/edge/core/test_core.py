@@ -178,6 +178,7 @@ def test_a_json_line_names_part_level_and_text(monkeypatch: pytest.MonkeyPatch) 
 async def test_a_service_whose_group_of_tasks_fails_is_started_again() -> None:
     """A task group marks the task it runs in as cancelled and never unmarks it, which is no reason to stop."""
     runs = 0
+    third = asyncio.Event()
 
     async def fails() -> None:
         raise OSError("a sector cannot be read")
@@ -185,6 +186,8 @@ async def test_a_service_whose_group_of_tasks_fails_is_started_again() -> None:
     async def work() -> None:
         nonlocal runs
         runs += 1
+        if runs >= 3:
+            third.set()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(fails())
             tasks.create_task(asyncio.sleep(60))
@@ -192,6 +195,6 @@ async def test_a_service_whose_group_of_tasks_fails_is_started_again() -> None:
     supervisor = Supervisor([Service("sync", work)], Random(1), first_wait_s=0.001, most_wait_s=0.001)
     supervisor.start()
     async with asyncio.timeout(5):
-        while runs < 3:
-            await asyncio.sleep(0.001)
+        await third.wait()
     await supervisor.stop()
+    assert runs >= 3
