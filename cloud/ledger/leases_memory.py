@@ -211,6 +211,11 @@ class MemoryLeases:
             if self.world.cutoff_sites.get((*holder, bucket)) is None:
                 self.world.cutoff_sites[*holder, bucket] = seq
 
+    async def cutoffs_to_pass(self, holder: Holder) -> list[int]:
+        """Buckets whose marker a holder has not passed."""
+        rows = self.world.cutoff_sites.items()
+        return sorted(key[2] for key, seq in rows if key[:2] == holder and seq is None)
+
     async def being_cleared(self, buckets: Iterable[int]) -> frozenset[int]:
         """Those that are being cleared."""
         return frozenset(bucket for bucket in buckets if bucket in self.world.cutoffs)

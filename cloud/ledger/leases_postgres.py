@@ -267,6 +267,11 @@ class PostgresLeases:
         """Keep the first seq that passed each marker."""
         await self.tx.execute(_PASSED, *holder, self.organisation, list(passed), list(passed.values()))
 
+    async def cutoffs_to_pass(self, holder: Holder) -> list[int]:
+        """Buckets whose marker a holder has not passed."""
+        query = "SELECT bucket FROM lease_cutoff_sites WHERE site = $1 AND epoch = $2 AND passed_seq IS NULL ORDER BY 1"
+        return [row[0] for row in await self.tx.fetch(query, *holder)]
+
     async def being_cleared(self, buckets: Iterable[int]) -> frozenset[int]:
         """Those that are being cleared."""
         rows = await self.tx.fetch("SELECT bucket FROM lease_cutoffs WHERE bucket = ANY ($1::bigint[])", list(buckets))

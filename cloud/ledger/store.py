@@ -209,6 +209,9 @@ class LeaseStore(Protocol):
     async def pass_cutoffs(self, holder: Holder, passed: Mapping[int, int]) -> None:
         """Bucket -> seq of the entry that passed its marker; the first one counts."""
 
+    async def cutoffs_to_pass(self, holder: Holder) -> list[int]:
+        """Buckets whose marker a holder has not passed, sorted."""
+
     async def being_cleared(self, buckets: Iterable[int]) -> frozenset[int]:
         """Those of these buckets that are being cleared."""
 

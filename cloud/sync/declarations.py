@@ -4,7 +4,7 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Final
 
-from cloud.ledger import standing
+from cloud.ledger import clearing, standing
 from cloud.ledger.accounts import available, exceptions, leased
 from cloud.ledger.posting import post_lines
 from cloud.ledger.store import Holder, LedgerStore
@@ -38,6 +38,7 @@ async def declare(
         heard_all = site is not None and heard_n >= site.newest_n
         await standing.declared(ledger, holder, rights, heard_all=heard_all)
         await ledger.set_declared(holder, generation, heard_n)
+        await clearing.send_markers(ledger, holder)
     return complete, await ledger.sites_missing()
 
 

@@ -167,10 +167,9 @@ class Office(Reading):
         async with self._ledger() as ledger:
             how = {"after_days": self._doubt_days, "business_day": self._day()}
             done += bool(await lost.release_in_doubt(ledger, now=self._now(), **how))
-        for person, paid in list(self.world.leavers.items()):
-            if not paid:
-                async with self._ledger() as ledger:
-                    done += await self._pay_leaver(ledger, person)
+        for person in list(self.world.leavers):  # who was paid as well: cash taken out of sight may still come in
+            async with self._ledger() as ledger:
+                done += await self._pay_leaver(ledger, person)
         async with self._ledger() as ledger:
             for rule in list(self.world.limits):
                 done += await self._give(ledger, rule)
@@ -283,6 +282,7 @@ class Office(Reading):
             await post(ledger, transfers, cause=cause, business_day=self._day(), now=self._now())
         outside = sum(amount for each in held for _, _, amount in each.at)
         asked = await sizing.recall(ledger, person, outside, for_holder=Holder(0, 0)) if outside else 0
-        if not outside and not any(each.in_doubt for each in held):
-            self.world.leavers[person] = True
+        paid = not outside and not any(each.in_doubt for each in held)
+        if paid != self.world.leavers[person]:
+            self.world.leavers[person] = paid
         return len(transfers) + bool(asked)

@@ -67,6 +67,15 @@ def test_rule_4_home_is_never_left_with_less_than_one_meal() -> None:
     assert home_grants({1: 2000}, {1: 7000}, meal_fen=2000) == []
 
 
+@pytest.mark.rule(4)
+def test_rule_4_what_is_expired_or_kept_for_its_owner_goes_home_no_more_and_is_no_reserve() -> None:
+    free, at_home = {1: 4000, 2: 9000}, {1: 3000, 2: 1000}
+    assert home_grants(free, at_home, meal_fen=2000) == [(1, 4000), (2, 7000)]
+    assert home_grants(free, at_home, meal_fen=2000, expired=[2]) == [(1, 2000)]
+    assert home_grants(free, at_home, meal_fen=2000, kept={2: 8000}) == [(1, 2000), (2, 1000)]
+    assert home_grants(free, at_home, meal_fen=2000, kept={2: 9001}) == [(1, 2000)]
+
+
 def test_a_visitor_gets_the_better_bucket_first_and_the_rest_is_asked_of_the_largest_holders() -> None:
     assert visitor_grants({1: 300, 2: 900}, 1000, order=[1]) == [(1, 300), (2, 700)]
     assert visitor_grants({1: 300, 2: 900}, 1000) == [(2, 900), (1, 100)]

@@ -24,7 +24,7 @@ from cloud.sync.world_memory import MemoryTransaction, World
 from protocols.journal.kinds import Kind
 from protocols.ledger.accounts import Owner, Transfer, TransferKind
 from protocols.payments.facts import Declaration, LeaseReturned, Movement, Refund, Share
-from protocols.sync.messages import LeaseKind
+from protocols.sync.messages import LeaseKind, LeaseMessage
 
 PERSON, BUCKET, RULE, DAY = 1, 5, 7, 20261120
 HOME, AWAY = Holder(1, 1), Holder(2, 1)
@@ -148,8 +148,6 @@ async def test_rule_25_a_restored_cloud_asks_nothing_of_sites_before_all_have_de
     town.put_back()
     how = {"business_day": DAY, "now": NOW}
     with pytest.raises(LeasesWait):
-        await clearing.cut_off(town.ledger, [BUCKET], now=NOW, business_day=DAY)
-    with pytest.raises(LeasesWait):
         await corrections.shrink(town.ledger, PERSON, BUCKET, 10, to=issuer(1, BUCKET), cause="fix", **how)  # type: ignore[arg-type]
     with pytest.raises(LeasesWait):
         await standing.want_for_visit(town.ledger, PERSON, [RULE], AWAY, day=DAY)
@@ -183,3 +181,16 @@ async def test_rule_25_a_limit_that_a_site_does_not_declare_is_nobodys_unless_it
     town.put_back()
     await town.declare(HOME, 2, moves=10_000)
     assert await town.rights() == {RULE: NOBODY}
+
+
+@pytest.mark.rule(8, 25)
+async def test_rule_8_a_clearing_begins_at_once_and_a_site_gets_its_marker_when_it_has_declared(town: Town) -> None:
+    town.put_back()
+    await town.declare(AWAY, 0)
+    await clearing.cut_off(town.ledger, [BUCKET], now=NOW, business_day=DAY)
+    assert await town.told(AWAY) == [LeaseKind.CUTOFF]
+    assert await town.told(HOME) == [LeaseKind.GRANT]
+    await town.declare(HOME, 6, moves=10_000)
+    assert (await messages_after(town.ledger, HOME, 6, limit=9))[1] == [
+        LeaseMessage(7, LeaseKind.CUTOFF, 0, BUCKET, 0, 0)
+    ]
