@@ -1,7 +1,8 @@
 """How large leases are: pure decisions over what is available and what is leased (rules 3, 4, 9)."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 
 class Part(NamedTuple):
@@ -9,6 +10,25 @@ class Part(NamedTuple):
 
     bucket: int
     amount: int
+
+
+class Staying(NamedTuple):
+    """What goes to no home: buckets past their last day, and (person, bucket) -> what its owner is to be paid."""
+
+    expired: frozenset[int] = frozenset()
+    promised: Mapping[tuple[int, int], int] = MappingProxyType({})
+
+    def leave(self, person: int, amounts: Mapping[int, int]) -> dict[int, int]:
+        """Those of a person's available amounts that a home may get."""
+        left = {
+            bucket: amount - self.promised.get((person, bucket), 0)
+            for bucket, amount in amounts.items()
+            if bucket not in self.expired
+        }
+        return {bucket: amount for bucket, amount in left.items() if amount > 0}
+
+
+NOTHING_STAYS: Final = Staying()
 
 
 def reserve_fen(total: int, meal_fen: int) -> int:

@@ -10,6 +10,7 @@ from datetime import datetime
 from cloud.core.database import Transaction
 from cloud.ledger import clearing, corrections, lost, posting, sizing, standing, trueing
 from cloud.ledger.errors import UnknownLeaseSite
+from cloud.ledger.leases import NOTHING_STAYS, Staying
 from cloud.ledger.store import Holder, SiteClearing
 from cloud.ledger.store_postgres import PostgresLedger
 from protocols.ledger.accounts import Account, Transfer
@@ -39,13 +40,15 @@ async def set_counting(tx: Transaction, buckets: Sequence[int]) -> None:
     await PostgresLedger(tx).set_counting(buckets)
 
 
-async def size_leases(tx: Transaction, persons: Sequence[int], *, now: datetime, business_day: int) -> int:
-    """Lease to each home what it lacks (the whole balance less one meal); answers the number of grants.
+async def size_leases(
+    tx: Transaction, persons: Sequence[int], *, now: datetime, business_day: int, staying: Staying = NOTHING_STAYS
+) -> int:
+    """Lease to each home what it lacks (the balance less one meal and what is `staying`); answers how many grants.
 
     Call it after every top-up and grant, in the same transaction. Raises LeasesWait after a restore (catch it: the
     money is in, the lease comes once all sites have declared).
     """
-    return await sizing.size_homes(PostgresLedger(tx), persons, now=now, business_day=business_day)
+    return await sizing.size_homes(PostgresLedger(tx), persons, now=now, business_day=business_day, staying=staying)
 
 
 async def leases_open(tx: Transaction) -> bool:

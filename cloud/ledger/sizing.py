@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from cloud.ledger.accounts import available, leased
-from cloud.ledger.leases import Part, home_grants, recalls, visitor_grants
+from cloud.ledger.leases import NOTHING_STAYS, Part, Staying, home_grants, recalls, visitor_grants
 from cloud.ledger.messages import is_open, lock_holders, need_declared, send
 from cloud.ledger.store import BooksStore, Holder, LedgerStore, Line, Outgoing
 from protocols.ledger.accounts import Account, TransferKind
@@ -14,8 +14,13 @@ from protocols.sync.messages import LeaseKind
 Grant = tuple[Holder, int, Part]
 
 
-async def size_homes(store: LedgerStore, persons: Sequence[int], *, now: datetime, business_day: int) -> int:
-    """Lease to each person's home what it lacks; answers the number of grants. Raises LeasesWait."""
+async def size_homes(
+    store: LedgerStore, persons: Sequence[int], *, now: datetime, business_day: int, staying: Staying = NOTHING_STAYS
+) -> int:
+    """Lease to each person's home what it lacks; answers the number of grants. Raises LeasesWait.
+
+    What is `staying` is neither leased nor counted: a reserve nobody can spend would keep back good money besides.
+    """
     await need_declared(store)
     homes = await store.homes(persons)
     if not homes:
@@ -26,8 +31,13 @@ async def size_homes(store: LedgerStore, persons: Sequence[int], *, now: datetim
     held = await held_by_sites(store, people)
     grants: list[Grant] = []
     for person, (meal_fen, holder) in sorted(homes.items()):
-        at_home = {key[2]: amount for key, amount in held[person].items() if key[:2] == holder}
-        grants += [(holder, person, part) for part in home_grants(free[person], at_home, meal_fen=meal_fen)]
+        at_home = {
+            key[2]: amount
+            for key, amount in held[person].items()
+            if key[:2] == holder and key[2] not in staying.expired
+        }
+        may_go = staying.leave(person, free[person])
+        grants += [(holder, person, part) for part in home_grants(may_go, at_home, meal_fen=meal_fen)]
     await grant(store, grants, now=now, business_day=business_day)
     return len(grants)
 

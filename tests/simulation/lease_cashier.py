@@ -42,7 +42,7 @@ class Leases:
         self._months = sorted({last_day_of_month(self._calendar.day(event.minute)) for event in trace.events})
         self._order = [*self._months, CASH]
         rules = rule_book(self._months)
-        self.office = Office(trace.sites, order=self._order)
+        self.office = Office(trace.sites, order=self._order, last_days={month: month for month in self._months})
         self.tills = {site: Till(site, rules) for site in trace.sites}
         self._people = {d.person: Person(d.person, "", "", d.group, d.home, 0, 0, "", 0) for d in trace.diners}
         self._clearings = [

@@ -4,13 +4,15 @@ Left out is how facts travel: they come as structs, not as bytes in a signed cha
 """
 
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from cloud.ledger import clearing, sizing
 from cloud.ledger.accounts import available, cash_desk
+from cloud.ledger.leases import Staying
 from cloud.ledger.messages import messages_after
 from cloud.ledger.posting import post
 from cloud.ledger.store import Holder, LeaseSite, Line
@@ -40,7 +42,9 @@ Told = tuple[int, Any]  # kind and payload, in the order of the stream
 class Office:
     """One organisation's accounts, homes and lease messages. Each call is one transaction."""
 
-    def __init__(self, sites: Iterable[int], *, order: Iterable[int] = ()) -> None:
+    def __init__(
+        self, sites: Iterable[int], *, order: Iterable[int] = (), last_days: Mapping[int, int] = MappingProxyType({})
+    ) -> None:
         self.sites = tuple(sites)
         self.day = 20261120
         self.overdrafts = 0
@@ -48,6 +52,7 @@ class Office:
         self.set_aside = 0  # facts the books could not take
         self.cleared_fen: Counter[int] = Counter()  # by person
         self._order = list(order)
+        self._last_days = last_days  # of buckets that expire
         self._world = World(ORGANISATION)
         self._ledger = _Ledger(self._world, self)
         self._registry = Registry()
@@ -71,8 +76,7 @@ class Office:
     def minute(self) -> int:
         """The job of every minute: homes get what lies with the cloud beyond the reserve."""
         changed, self._changed = self._changed, {}
-        persons = sorted(changed)
-        return self._do(sizing.size_homes(self._ledger, persons, now=NOW, business_day=self.day)) if persons else 0
+        return self._do(self._size(sorted(changed))) if changed else 0
 
     def ask(self, site: int, person: int, wanted: int, *, n: int) -> None:
         """A lane asks for what is missing, and says how far its book is (`lease-asks`)."""
@@ -147,7 +151,16 @@ class Office:
         source = cash_desk(ORGANISATION, bucket)
         transfer = Transfer(TransferKind.TOP_UP, source, available(person, bucket), fen)
         await post(self._ledger, [transfer], cause=f"put:{self._puts}", business_day=self.day, now=NOW)
-        await sizing.size_homes(self._ledger, [person], now=NOW, business_day=self.day)
+        await self._size([person])
+
+    async def _size(self, persons: Sequence[int]) -> int:
+        return await sizing.size_homes(
+            self._ledger, persons, now=NOW, business_day=self.day, staying=Staying(self._expired)
+        )
+
+    @property
+    def _expired(self) -> frozenset[int]:
+        return frozenset(bucket for bucket, last_day in self._last_days.items() if last_day < self.day)
 
     async def _take(self, site: int, told: Sequence[Told]) -> None:
         stream = replace(self._world.streams[site, EPOCH, 0])

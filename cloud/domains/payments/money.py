@@ -1,7 +1,7 @@
 """Use cases that move a person's money: top-up, withdrawal, correction, refund. Each is posted once for its cause."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cloud.core.context import Core
 from cloud.core.database import Transaction
@@ -16,11 +16,22 @@ from cloud.domains.places import service as places
 from cloud.ledger import service as ledger
 from cloud.ledger.accounts import available, cash_desk, issuer, stall
 from cloud.ledger.errors import LeasesWait
+from cloud.ledger.leases import Staying
 from protocols.ledger.accounts import Transfer, TransferKind
 from protocols.payments.facts import Share
-from protocols.values.instants import local_day, to_ms
+from protocols.values.instants import day_to_date, local_day, to_ms
 
 _POST_STEP = 1000
+_KEPT = timedelta(days=3)
+_WANT = """
+INSERT INTO payments_withdrawals_wanted (person_id, bucket_id, amount_fen, until) VALUES ($1, $2, $3, $4)
+ON CONFLICT (person_id, bucket_id) DO UPDATE SET amount_fen = excluded.amount_fen, until = excluded.until
+"""
+_WANT_NO_MORE = "DELETE FROM payments_withdrawals_wanted WHERE person_id = $1 AND bucket_id = $2"
+_STAYING = """
+SELECT person_id, bucket_id, amount_fen FROM payments_withdrawals_wanted WHERE person_id = ANY ($1) AND until > $2
+UNION ALL SELECT 0, id, 0 FROM payments_buckets WHERE state = 'open' AND expires_on < $3
+"""
 
 
 class BucketClosed(Conflict):
@@ -60,7 +71,10 @@ async def top_up_many(
 
 
 async def withdraw(core: Core, user: User, body: WithdrawalIn, key: str) -> MovedOut:
-    """Pay out what is available; where sites hold it, they are asked first and nothing is paid yet."""
+    """Pay out what is available; where sites hold it, they are asked first and nothing is paid yet.
+
+    What they give back is kept for some days: no home is leased it meanwhile.
+    """
     async with core.database.transaction(user.organisation_id) as tx:
 
         async def make() -> MovedOut:
@@ -68,10 +82,12 @@ async def withdraw(core: Core, user: User, body: WithdrawalIn, key: str) -> Move
                 raise NotFound("there is no such bucket")
             free = await _balance(tx, body.person_id, body.bucket_id)
             if free[0] < body.amount_fen <= free[1]:
+                await tx.execute(_WANT, body.person_id, body.bucket_id, body.amount_fen, core.clock.now() + _KEPT)
                 asked = await ledger.recall(tx, body.person_id, body.amount_fen - free[0], buckets=[body.bucket_id])
                 return await _moved(core, tx, user, body, action="payments.ask_back", state="asked", asked_fen=asked)
             desk = cash_desk(user.organisation_id, body.bucket_id)
             source = available(body.person_id, body.bucket_id)
+            await tx.execute(_WANT_NO_MORE, body.person_id, body.bucket_id)
             transfer = Transfer(TransferKind.WITHDRAWAL, source, desk, body.amount_fen)
             await post_for_person(
                 core, tx, body.person_id, [transfer], cause=f"withdraw:{user.id}:{key}", memo=body.note, size=False
@@ -152,9 +168,17 @@ async def size_leases(core: Core, tx: Transaction, persons: Sequence[int], *, da
     step = core.settings.leases.batch
     for start in range(0, len(persons), step):
         try:
-            await ledger.size_leases(tx, persons[start : start + step], now=now, business_day=day)
+            part = persons[start : start + step]
+            staying = await _staying(tx, part, day=day, now=now)
+            await ledger.size_leases(tx, part, now=now, business_day=day, staying=staying)
         except LeasesWait:
             return
+
+
+async def _staying(tx: Transaction, persons: Sequence[int], *, day: int, now: datetime) -> Staying:
+    rows = await tx.fetch(_STAYING, list(persons), now, day_to_date(day))
+    promised = {(person, bucket): amount for person, bucket, amount in rows if person}
+    return Staying(frozenset(bucket for person, bucket, _ in rows if not person), promised)
 
 
 async def business_day(core: Core, tx: Transaction, person_id: int) -> int:

@@ -1,18 +1,22 @@
 """Money set aside for people: top-ups, corrections, subsidies by rule and file, clearing, exceptions, statements."""
 
 import io
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import openpyxl
 import pytest
 
 from cloud.domains.payments.events import MEAL_FEN
-from cloud.domains.payments.jobs import lease_again, pay_leavers
+from cloud.domains.payments.jobs import lease_again, pay_leavers, too_little_leased
 from protocols.journal.kinds import Kind
 from protocols.payments.facts import CutoffPassed, LeaseReturned, Movement, ShrinkAnswered
 from protocols.sync.messages import LeaseKind
+from tests.support.cloud import make_organisation
 from tests.support.domains import API, Cloud, listed, made
 from tests.support.small_campus import Campus, add_person, open_campus, top_up
+
+NOW = datetime(2026, 11, 20, 4, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -69,6 +73,71 @@ async def test_a_withdrawal_pays_what_is_available_and_asks_sites_for_the_rest_f
         f"{API}/payments/withdrawals", json={**body, "amount_fen": 9_000}, headers={"Idempotency-Key": "too-much-1"}
     )
     assert (too_much.status_code, too_much.json()["code"]) == (409, "not_enough")
+
+
+@pytest.mark.rule(4)
+async def test_rule_4_what_came_back_for_a_withdrawal_is_kept_for_some_days_and_not_leased_home_again(
+    cloud: Cloud, campus: Campus, client: httpx.AsyncClient
+) -> None:
+    body = {"person_id": campus.person, "bucket_id": campus.cash, "amount_fen": 8_000}
+
+    async def ask_and_get_back(amount_fen: int) -> None:
+        asked = await made(client, "/payments/withdrawals", body, key=True)
+        assert (asked["state"], asked["asked_fen"]) == ("asked", amount_fen)
+        recall = [m for m in (await campus.gateway.leases()).messages if m.kind == LeaseKind.RECALL][-1]
+        returned = LeaseReturned(recall.n, (Movement(campus.person, campus.cash, amount_fen),))
+        await campus.gateway.send(campus.gateway.body(Kind.LEASE_RETURNED, returned))
+
+    await ask_and_get_back(8_000 - MEAL_FEN)
+    assert await lease_again(cloud.core) == 0
+    await top_up(client, campus.person, campus.cash, 500)
+    assert (await balance(client, campus.person, campus.cash))["available_fen"] == 8_000, "the top-up went home"
+    paid = await made(client, "/payments/withdrawals", body, key=True)
+    assert (paid["state"], paid["total_fen"]) == ("done", 2_500)
+    await top_up(client, campus.person, campus.cash, 7_500)
+    assert (await balance(client, campus.person, campus.cash))["available_fen"] == MEAL_FEN, "kept once, paid once"
+    await ask_and_get_back(8_000 - MEAL_FEN)
+    assert await lease_again(cloud.core) == 0
+    cloud.core.clock.move(timedelta(days=4))  # type: ignore[attr-defined]
+    assert await lease_again(cloud.core) == 1, "nobody came for it"
+    assert await lease_again(cloud.core) == 0
+
+
+@pytest.mark.rule(4)
+async def test_rule_4_an_expired_bucket_is_no_reserve_and_goes_to_no_home(
+    cloud: Cloud, campus: Campus, client: httpx.AsyncClient
+) -> None:
+    person = await add_person(client, campus, "E9", "周九")
+    await cloud.settle()
+    values = {"kind": 2, "name_zh": "十月餐补", "starts_on": "2026-10-01", "expires_on": "2026-10-31"}
+    october = await made(client, "/payments/buckets", values)
+    await top_up(client, person, campus.cash, 4_000)
+    assert (await balance(client, person, campus.cash))["available_fen"] == 4_000 - MEAL_FEN
+    await top_up(client, person, october["id"], 5_000)
+    assert (await balance(client, person, october["id"]))["available_fen"] == 5_000
+    assert (await balance(client, person, campus.cash))["available_fen"] == 4_000 - MEAL_FEN
+    assert await lease_again(cloud.core) == 0
+
+
+async def test_homes_are_sized_by_their_own_organisation_and_not_by_one_above_it(cloud: Cloud) -> None:
+    below = await make_organisation(cloud.core.database, "子公司", parent_id=cloud.organisation_id)
+    person = below * 10_000
+    async with cloud.core.database.transaction(below) as tx:
+        await tx.execute("INSERT INTO lease_homes VALUES ($1, $2, $3, 100)", person, below, person)
+        await tx.execute(
+            "INSERT INTO lease_sites (site, epoch, organisation_id, device, declared_generation)"
+            " VALUES ($1, 1, $2, $1, 1)",
+            person, below,
+        )  # fmt: skip
+        await tx.execute(
+            "INSERT INTO ledger_balances (owner_kind, owner, bucket, site, epoch, organisation_id, balance)"
+            " VALUES (1, $1, $1, 0, 0, $2, 900)",
+            person, below,
+        )  # fmt: skip
+        own = await too_little_leased(tx, most=10, now=NOW, day=20261120)
+    async with cloud.core.database.transaction(cloud.organisation_id) as tx:
+        above = await too_little_leased(tx, most=10, now=NOW, day=20261120)
+    assert (own, person in above) == ([person], False)
 
 
 @pytest.mark.capability("SET-08", "PLT-06")

@@ -9,7 +9,7 @@ from cloud.ledger import service as ledger
 from cloud.ledger import standing
 from cloud.ledger.accounts import available, issuer, receivable
 from cloud.ledger.errors import NotEnough
-from cloud.ledger.leases import home_grants, recalls, reserve_fen, true_up, visitor_grants
+from cloud.ledger.leases import Staying, home_grants, recalls, reserve_fen, true_up, visitor_grants
 from cloud.ledger.messages import messages_after
 from cloud.ledger.store import Holder
 from cloud.ledger.store_postgres import PostgresLedger
@@ -69,11 +69,11 @@ def test_rule_4_home_is_never_left_with_less_than_one_meal() -> None:
 
 @pytest.mark.rule(4)
 def test_rule_4_what_is_expired_or_kept_for_its_owner_goes_home_no_more_and_is_no_reserve() -> None:
-    free, at_home = {1: 4000, 2: 9000}, {1: 3000, 2: 1000}
-    assert home_grants(free, at_home, meal_fen=2000) == [(1, 4000), (2, 7000)]
-    assert home_grants(free, at_home, meal_fen=2000, expired=[2]) == [(1, 2000)]
-    assert home_grants(free, at_home, meal_fen=2000, kept={2: 8000}) == [(1, 2000), (2, 1000)]
-    assert home_grants(free, at_home, meal_fen=2000, kept={2: 9001}) == [(1, 2000)]
+    free = {1: 4000, 2: 9000}
+    assert Staying().leave(7, free) == free
+    assert Staying(expired=frozenset({2})).leave(7, free) == {1: 4000}
+    assert Staying(promised={(7, 2): 8000, (8, 1): 1}).leave(7, free) == {1: 4000, 2: 1000}
+    assert Staying(promised={(7, 2): 9001}).leave(7, free) == {1: 4000}
 
 
 def test_a_visitor_gets_the_better_bucket_first_and_the_rest_is_asked_of_the_largest_holders() -> None:
