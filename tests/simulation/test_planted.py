@@ -84,6 +84,20 @@ def test_a_bug_is_found_lives_on_or_hangs_as_its_detector_says() -> None:
     assert told["survivors"][0]["why"] == "a comment"
 
 
+@pytest.mark.timeout(300)
+def test_a_world_and_crash_points_find_bugs_that_are_named() -> None:
+    wanted = ("marker not sent", "same cause posted twice", "acknowledged before sync")
+    mutants = [mutant for mutant in load_named() if mutant.name in wanted]
+    detectors = [
+        Detector("world", "tests.simulation.planted.watch", ("12:poison,rotate",)),
+        Detector("crash", "tests.simulation.crash_points", ("6",), places=("edge/store/connection.py",)),
+    ]
+    with Base() as base:
+        prove_sound(detectors, base)
+        found = {each.name for each in run(mutants, detectors, base) if each.found}
+    assert found == set(wanted)
+
+
 @pytest.fixture
 def sites(tmp_path: Path) -> Callable[[str], set[tuple[str, str, str]]]:
     def of(text: str) -> set[tuple[str, str, str]]:

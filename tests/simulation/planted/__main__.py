@@ -35,6 +35,7 @@ def _options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="draws the mechanical ones")
     parser.add_argument("--only", nargs="+", help="mutants whose name holds one of these words")
     parser.add_argument("--detectors", default="", help=f"of {', '.join(DETECTORS)}; all unless told")
+    parser.add_argument("--most", type=int, help="detectors that look at each mutant; all unless told")
     parser.add_argument("--jobs", type=int, default=2, help="mutants judged at once")
     parser.add_argument("--list", action="store_true", help="name the mutants and end")
     parser.add_argument("--trust", action="store_true", help="do not first prove that the code as it is passes")
@@ -57,7 +58,7 @@ def main(words: Sequence[str]) -> int:
         if not options.trust:
             prove_sound(detectors, base, jobs=options.jobs)
         results = []
-        for result in run(mutants, detectors, base, jobs=options.jobs):
+        for result in run(mutants, detectors, base, jobs=options.jobs, most=options.most):
             results.append(result)
             _tell(result.line(), options.out)
     told = summary(results, reasons())

@@ -38,11 +38,13 @@ class Result:
         return json.dumps({**vars(self), "seconds": round(self.seconds, 1)}, ensure_ascii=False)
 
 
-def run(mutants: Iterable[Mutant], detectors: Sequence[Detector], base: Base, *, jobs: int = 2) -> Iterator[Result]:
-    """Results as they come. Raises DoesNotApply, before anything runs, where a patch no longer fits."""
+def run(
+    mutants: Iterable[Mutant], detectors: Sequence[Detector], base: Base, *, jobs: int = 2, most: int | None = None
+) -> Iterator[Result]:
+    """Results as they come; `most` detectors look at each. Raises DoesNotApply, before anything runs."""
     todo = [(mutant, mutant.patched(base.read)) for mutant in mutants]
     with Watchers(detectors, base, jobs=jobs) as watchers, ThreadPoolExecutor(jobs) as pool:
-        yield from pool.map(lambda each: _judge(each[0], each[1], watchers), todo)
+        yield from pool.map(lambda each: _judge(each[0], each[1], watchers, most), todo)
 
 
 def prove_sound(detectors: Sequence[Detector], base: Base, *, jobs: int = 2) -> None:
@@ -98,10 +100,10 @@ def run_all(*, jobs: int = 2, told: Callable[[Result], object] = lambda _: None)
     return summary(results, reasons())
 
 
-def _judge(mutant: Mutant, patched: dict[str, str], watchers: Watchers) -> Result:
+def _judge(mutant: Mutant, patched: dict[str, str], watchers: Watchers, most: int | None) -> Result:
     began = time.monotonic()
     with watchers.base.overlay(patched) as overlay:
-        for detector in in_order(mutant, watchers.detectors):
+        for detector in in_order(mutant, watchers.detectors)[:most]:
             seen = watchers.look(detector, overlay)
             if seen.status:
                 by = detector.name if seen.status == "found" else f"{detector.name} ({seen.status})"
