@@ -12,7 +12,7 @@ import msgspec
 from cloud.ledger.books import Key, Move
 from cloud.ledger.effects import PAYLOADS, effects_of, pairs_of
 from cloud.sync.registry import EntryContext, Fact, Registry
-from cloud.sync.state import Effects, EntryState, Problem, Reading, SetAside, Slice, Wants
+from cloud.sync.state import BEHIND, UNKNOWN_KIND, Effects, EntryState, Problem, Reading, SetAside, Slice, Wants
 from protocols.journal.chain import links
 from protocols.journal.codec import MAX_ENTRY_BYTES
 from protocols.journal.kinds import Kind
@@ -21,8 +21,6 @@ from protocols.sync.messages import Batch
 from protocols.values.errors import Malformed, RuleViolation
 
 STREAK_MOST: Final = 20  # the same reason more often than this running is a bad deploy, not bad data (rule 26)
-UNKNOWN_KIND: Final = "unknown_kind"
-BEHIND: Final = "behind"
 
 _HOUR_MS: Final = 3_600_000
 _LAST_MS: Final = 4_102_444_800_000  # the year 2100: a business time past it is no time

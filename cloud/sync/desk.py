@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from cloud.core.errors import Conflict, Invalid
-from cloud.sync.apply import BEHIND, UNKNOWN_KIND, Decoders, apply_again, wants_of
+from cloud.sync.apply import Decoders, apply_again, wants_of
 from cloud.sync.entries import from_fields
 from cloud.sync.followups import follow_up
 from cloud.sync.quarantine import QuarantineDetail
 from cloud.sync.registry import EntryContext, Fact, Registry
-from cloud.sync.state import Open, Problem, StreamState
+from cloud.sync.state import BEHIND, UNKNOWN_KIND, Open, Problem, StreamState
 from cloud.sync.store import MendRecord, Store
 from cloud.sync.store_postgres import PostgresStore
 from protocols.crypto.sm3 import sm3

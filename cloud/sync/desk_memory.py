@@ -8,7 +8,7 @@ from cloud.core.errors import NotFound
 from cloud.sync.entries import decoded, kind_name, to_fields
 from cloud.sync.quarantine import Approval, Correction, QuarantineDetail, QuarantineItem, shown_entry
 from cloud.sync.sites_memory import MemorySites
-from cloud.sync.state import EntryState, Open, Problem, StreamState
+from cloud.sync.state import EntryState, Open, Problem, StreamState, counted, for_a_person
 from cloud.sync.store import EntryKey, MendRecord
 from cloud.sync.world_memory import Aside, Mend
 from protocols.values.ids import EntryId
@@ -91,11 +91,15 @@ class MemoryDesk(MemorySites):
             if row is not None and row.state != "replayed":
                 words = problem.words.replace("\x00", "?")
                 self.world.quarantine[*of_stream, seq] = replace(row, code=problem.code, words=words)
+        judged = {item.seq for item in items if for_a_person(item, still)}
+        for seq in sorted(judged):
+            key = (*of_stream, seq)
+            self.world.quarantine[key] = replace(self.world.quarantine[key], state="waiting")
+            self.world.inbox[key] = replace(self.world.inbox[key], state=EntryState.QUARANTINED)
         for item in items:
-            if item.seq in applied:
-                parked = item.state == "parked"
-                hour_ms = int(item.hour.timestamp() * 1000)
-                self.count(stream.device, item.lane, hour_ms, (1, 0, -(not parked), -parked))
+            by = counted(item, set(applied), judged)
+            if any(by):
+                self.count(stream.device, item.lane, int(item.hour.timestamp() * 1000), (by[0], 0, *by[1:]))
 
     def count(self, device: int, lane: int, hour_ms: int, more: tuple[int, int, int, int]) -> None:
         """Add to the certificate: applied, duplicates, quarantined, parked."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from cloud.sync.quarantine import QuarantineDetail, read_quarantine
 from cloud.sync.sites_postgres import PostgresSites
-from cloud.sync.state import Open, Problem, StreamState
+from cloud.sync.state import Open, Problem, StreamState, counted, for_a_person
 from cloud.sync.store import MendRecord
 
 _OPEN: Final = """
@@ -18,10 +18,10 @@ LEFT JOIN corrections AS c ON c.device = q.device AND c.epoch = q.epoch AND c.br
 WHERE q.device = $1 AND q.epoch = $2 AND q.branch = $3 AND q.state <> 'replayed' ORDER BY q.seq
 """
 _COUNT: Final = """
-UPDATE completeness AS c SET applied = c.applied + k.many, quarantined = c.quarantined - k.quarantined,
-    parked = c.parked - k.parked
+UPDATE completeness AS c SET applied = c.applied + k.applied, quarantined = c.quarantined + k.quarantined,
+    parked = c.parked + k.parked
 FROM unnest($2::bigint[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::bigint[])
-    AS k (lane, hour, many, quarantined, parked)
+    AS k (lane, hour, applied, quarantined, parked)
 WHERE c.device = $1 AND c.lane = k.lane AND c.hour = k.hour
 """
 
@@ -92,6 +92,15 @@ class PostgresDesk(PostgresSites):
                 " WHERE device = $1 AND epoch = $2 AND branch = $3 AND seq = ANY ($4::bigint[])",
                 *key, list(applied),
             )  # fmt: skip
+        judged = [item.seq for item in items if for_a_person(item, still)]
+        if judged:
+            await self.tx.execute(
+                "WITH now_waiting AS (UPDATE quarantine SET state = 'waiting'"
+                " WHERE device = $1 AND epoch = $2 AND branch = $3 AND seq = ANY ($4::bigint[]))"
+                " UPDATE inbox SET state = 3"
+                " WHERE device = $1 AND epoch = $2 AND branch = $3 AND seq = ANY ($4::bigint[])",
+                *key, judged,
+            )  # fmt: skip
         if still:
             await self.tx.execute(
                 "UPDATE quarantine SET reason_code = k.code, reason = k.words"
@@ -101,14 +110,14 @@ class PostgresDesk(PostgresSites):
                 *key, list(still), [problem.code for problem in still.values()],
                 [problem.words.replace("\x00", "?") for problem in still.values()],
             )  # fmt: skip
-        await self._move_counts(stream, [item for item in items if item.seq in set(applied)])
-
-    async def _move_counts(self, stream: StreamState, items: Sequence[Open]) -> None:
         moved: dict[tuple[int, datetime], list[int]] = {}
         for item in items:
             counts = moved.setdefault((item.lane, item.hour), [0, 0, 0])
-            counts[0] += 1
-            counts[2 if item.state == "parked" else 1] += 1
+            for place, by in enumerate(counted(item, set(applied), set(judged))):
+                counts[place] += by
+        await self._move_counts(stream, moved)
+
+    async def _move_counts(self, stream: StreamState, moved: dict[tuple[int, datetime], list[int]]) -> None:
         if moved:
             columns = list(zip(*moved.values(), strict=True))
             await self.tx.execute(

@@ -1,14 +1,19 @@
 """What one application of entries reads and what it brings about, in plain data that every store loads and writes."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cloud.ledger.books import Books, Notes
 from cloud.ledger.line_copy import FactLine
 from cloud.sync.registry import Fact, Row
 from protocols.journal.messages import Entry
+
+UNKNOWN_KIND: Final = "unknown_kind"
+BEHIND: Final = "behind"
+_NOBODYS: Final = frozenset({BEHIND, UNKNOWN_KIND})  # what waits for these reasons waits for no person
 
 
 class EntryState(IntEnum):
@@ -147,3 +152,17 @@ class Open:
     hour: datetime
     body: bytes
     payload: bytes | None
+
+
+def for_a_person(item: Open, still: Mapping[int, Problem]) -> bool:
+    """Whether an entry that only waited for another, or for an upgrade, turns out to be one that a person must mend."""
+    problem = still.get(item.seq)
+    return problem is not None and item.state == "parked" and problem.code not in _NOBODYS
+
+
+def counted(item: Open, applied: Collection[int], judged: Collection[int]) -> tuple[int, int, int]:
+    """What a replay adds to the certificate for an item: applied, quarantined, parked."""
+    parked = item.state == "parked"
+    if item.seq in applied:
+        return 1, -(not parked), -parked
+    return (0, 1, -1) if item.seq in judged else (0, 0, 0)

@@ -94,6 +94,28 @@ async def test_rule_27_a_mend_of_money_needs_two_people_and_keeps_the_original_i
         await replay(cloud, behind)
 
 
+@pytest.mark.rule(26)
+async def test_rule_26_what_waited_behind_another_and_is_bad_itself_waits_for_a_person_then(cloud: Cloud) -> None:
+    gateway = await cloud.gateway()
+    person = await cloud.person(10_000, gateway)
+    gateway.write(Kind.SETTLEMENT, b"\xc1", subject=f"p{person}")
+    sale = gateway.pay(person, 300)
+    gateway.write(Kind.REFUND, refund(sale, 301), subject=f"p{person}")
+    await cloud.send(gateway.batch())
+    first, _, third = await items(cloud)
+    assert (third.state, third.reason_code) == ("parked", "behind")
+    await mend(cloud, first, to_fields(settlement(person, 1234)), by=1)
+    async with cloud.database.transaction(cloud.organisation) as tx:
+        await desk(cloud).approve(tx, first.id, by=2, now=cloud.clock.now())
+    await replay(cloud, first)
+    (left,) = await items(cloud)
+    assert (left.entry_id.seq, left.state, left.reason_code) == (3, "waiting", "refund_too_much")
+    async with cloud.database.transaction(cloud.organisation) as tx:
+        hours = await service.completeness(tx, device=gateway.device, since=at(19), until=at(21))
+    counts = [sum(getattr(hour, name) for hour in hours) for name in ("applied", "quarantined", "parked")]
+    assert counts == [2, 1, 0]
+
+
 @pytest.mark.rule(27)
 async def test_rule_27_a_mend_that_one_person_stands_behind_counts_for_nothing_when_its_entry_follows(
     cloud: Cloud,
