@@ -84,8 +84,8 @@ class Ingestor:
         if placement.place is Place.REPEAT:
             await store.count_duplicates(self._context(stream, sender), placement.skip)
             return _answer(stream, sender, duplicates=placement.skip)
-        return await self._go_on(store, _Incoming(batch, reader, sender.key, self._aside), sender, placement,
-                                 (branches, stream), on_fork)  # fmt: skip
+        incoming = _Incoming(batch, reader, sender.key, self._aside, left=_left(branches, placement))
+        return await self._go_on(store, incoming, sender, placement, (branches, stream), on_fork)
 
     async def _go_on(
         self, store: Store, incoming: "_Incoming", sender: Sender, placement: Placement,
@@ -126,7 +126,7 @@ class Ingestor:
             placement = place_at_head(stream, batch.first_seq, batch.previous, many, reader.hash_at)
             if placement is not None and placement.place is not Place.GAP:
                 return placement
-        if batch.first_seq > branches[0].applied_through + 1:
+        if batch.first_seq > max(branch.applied_through for branch in branches) + 1:
             return Placement(Place.GAP, _nearest(branches), 0)
         placements = []
         for stream in branches:
@@ -245,14 +245,14 @@ class _TakeBack(Exception):
 class _Incoming:
     """A batch on its way in, and its signature, which is checked once."""
 
-    def __init__(self, batch: Batch, reader: Reader, key: DeviceKey | None, aside: Aside) -> None:
-        self.batch, self.reader, self._key, self._aside = batch, reader, key, aside
+    def __init__(self, batch: Batch, reader: Reader, key: DeviceKey | None, aside: Aside, *, left: int | None) -> None:
+        self.batch, self.reader, self._key, self._aside, self._left = batch, reader, key, aside, left
         self._check: asyncio.Future[None] | None = None
 
     def start_check(self) -> None:
         """Begin checking beside the loop."""
         if self._check is None:
-            check = self._aside(_check_signature, self.batch, self.reader.hashes()[-1], self._key)
+            check = self._aside(_check_signature, self.batch, self.reader.hashes()[-1], self._key, self._left)
             self._check = asyncio.ensure_future(check)
 
     async def check_signature(self) -> None:
@@ -289,12 +289,31 @@ def _held(stream: StreamState, sender: Sender) -> str:
     return "revoked_key" if sender.key is not None and sender.key.revoked else ""
 
 
-def _check_signature(batch: Batch, head: bytes, key: DeviceKey | None) -> None:
+def _left(branches: list[StreamState], placement: Placement) -> int | None:
+    """After which entry a second branch parted from the first; None for the first. Of several: the earliest of them."""
+    parted = [branch.forked_after for branch in branches if branch.branch]
+    if placement.place is Place.FORK:
+        return min([*parted, placement.after])
+    return min(parted) if placement.branch else None
+
+
+def _may_sign(key: DeviceKey, epoch: int, last: int, left: int | None) -> bool:
+    """Whether a key may sign entries that end with `last` (rule 22).
+
+    A branch that left before a change of keys knows nothing of it and goes on under the old one (rule 21). It is
+    frozen, so its entries cost the first branch nothing.
+    """
+    begins = 0 if left is not None and left < key.from_seq else key.from_seq
+    ends = 0 if left is not None and left < key.until_seq else key.until_seq
+    return key.epoch == epoch and last >= begins and not (ends and last > ends)
+
+
+def _check_signature(batch: Batch, head: bytes, key: DeviceKey | None, left: int | None) -> None:
     point = batch.checkpoint
     last = batch.first_seq + len(batch.bodies) - 1
     if (point.device, point.epoch, point.seq, point.head) != (batch.device, batch.epoch, last, head):
         raise BadCheckpoint("the checkpoint is of other entries")
-    if key is None or key.epoch != batch.epoch or last < key.from_seq or (key.until_seq and last > key.until_seq):
+    if key is None or not _may_sign(key, batch.epoch, last, left):
         raise BadCheckpoint("the key is not one for these entries")
     message = signed_bytes(point.device, point.epoch, point.seq, point.head)
     if not sm2.verify(public=key.public_key, message=message, signature=point.signature):

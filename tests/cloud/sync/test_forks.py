@@ -1,11 +1,14 @@
 """Two successors of one hash: both kept, the first spends the lease (rule 21)."""
 
+from dataclasses import replace
+
 import pytest
 
 from cloud.sync import service
-from cloud.sync.devices import DeviceState
+from cloud.sync.devices import DeviceKey, DeviceState
+from cloud.sync.ingest import BadCheckpoint
 from protocols.ledger.accounts import Owner, TransferKind
-from tests.cloud.sync.rig import Cloud
+from tests.cloud.sync.rig import Cloud, Gateway
 
 
 @pytest.mark.rule(21)
@@ -70,3 +73,65 @@ async def test_rule_21_a_copy_that_parted_before_the_batch_is_asked_to_send_from
     assert (answer.applied_through, answer.applied) == (2, 0)
     answer = await cloud.send(copied.batch(3))
     assert (answer.applied_through, answer.applied, answer.state) == (5, 3, "frozen")
+
+
+def rotate(cloud: Cloud, gateway: Gateway) -> int:
+    """The key changes after the newest entry; the number of that entry."""
+    at, fresh = len(gateway.bodies), Gateway(gateway.device)
+    old = cloud.directory.keys[gateway.device, gateway.key_id]
+    cloud.directory.keys[gateway.device, old.key_id] = replace(old, until_seq=at)
+    gateway.key_id, gateway.private, gateway.public = old.key_id + 1, fresh.private, fresh.public
+    made = DeviceKey(gateway.key_id, gateway.public, gateway.epoch, at, 0, revoked=False)
+    cloud.directory.keys[gateway.device, gateway.key_id] = made
+    return at
+
+
+@pytest.mark.rule(21, 22)
+async def test_rule_21_a_copy_made_before_a_change_of_keys_is_kept_past_it(cloud: Cloud) -> None:
+    gateway = await cloud.gateway()
+    person = await cloud.person(10_000, gateway)
+    gateway.pay(person, 100)
+    copied = gateway.clone()
+    gateway.pay(person, 200)
+    await cloud.send(gateway.batch())
+    rotate(cloud, gateway)
+    gateway.pay(person, 300)
+    await cloud.send(gateway.batch(3))
+    for amount in (1, 2, 3, 4):
+        copied.pay(person, amount)
+    answer = await cloud.send(copied.batch(1, 4))
+    assert (answer.state, answer.applied) == ("frozen", 3), "it fed people under the only key it knows"
+    assert (await cloud.send(copied.batch(5))).applied_through == 5
+    spends = [(row[1], row[5], row[6]) for row in await cloud.lines(kind=TransferKind.SPEND)]
+    assert [row for row in spends if row[0] == Owner.EXCEPTIONS] == [
+        (Owner.EXCEPTIONS, amount, amount + 1) for amount in (1, 2, 3, 4)
+    ]
+    again = copied.clone()
+    again.pay(person, 5)
+    copied.pay(person, 6)
+    await cloud.send(copied.batch(6))
+    assert (await cloud.send(again.batch(6))).applied == 1, "a copy of the copy left before the change as well"
+
+
+@pytest.mark.rule(21, 22)
+async def test_rule_22_a_key_given_up_signs_nothing_after_the_change_that_knows_of_it(cloud: Cloud) -> None:
+    gateway = await cloud.gateway()
+    person = await cloud.person(10_000, gateway)
+    gateway.pay(person, 100)
+    thief = gateway.clone()
+    gateway.pay(person, 200)
+    await cloud.send(gateway.batch())
+    rotate(cloud, gateway)
+    stolen = gateway.clone()
+    stolen.key_id, stolen.private, stolen.public = thief.key_id, thief.private, thief.public
+    stolen.pay(person, 7)
+    with pytest.raises(BadCheckpoint):
+        await cloud.send(stolen.batch(3))
+    gateway.pay(person, 300)
+    assert (await cloud.send(gateway.batch(3))).state == "open"
+    with pytest.raises(BadCheckpoint):
+        await cloud.send(stolen.batch(3))
+    with pytest.raises(BadCheckpoint):
+        await cloud.send(stolen.batch(1))
+    assert await cloud.fetch("SELECT 1 FROM streams WHERE device = $1 AND branch > 0", gateway.device) == []
+    assert cloud.directory.records[gateway.device].state is DeviceState.ACTIVE
