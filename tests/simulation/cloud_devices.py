@@ -168,7 +168,9 @@ class KeyRotations:
         return ()
 
     async def applied(self, tx: MemoryTransaction, context: EntryContext, facts: Sequence[Fact]) -> None:
-        """End the old key's range at the rotation and begin the new one's."""
+        """End the old key's range at the rotation and begin the new one's, on the first branch only."""
+        if context.branch:
+            return
         keys = _world(tx).keys
         for entry, payload in facts:
             good = [

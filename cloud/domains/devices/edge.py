@@ -32,7 +32,12 @@ class KeyRotations:
         return ()
 
     async def applied(self, tx: Transaction, context: EntryContext, facts: Sequence[Fact]) -> None:
-        """End the old key's range at the rotation and begin the new one's after it."""
+        """End the old key's range at the rotation and begin the new one's after it.
+
+        On the first branch only: what a copy of the disk does to its key must not end the key of the first (rule 21).
+        """
+        if context.branch:
+            return
         for entry, payload in facts:
             old = await tx.fetchrow(
                 "SELECT key_id, public_key FROM devices_keys WHERE gateway_id = $1 AND epoch = $2 AND last_seq IS NULL "

@@ -1,6 +1,7 @@
 """Gateways: one-time codes, keys and their ranges, replacement of a lost one, commands, completeness, quarantine."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import aiomqtt
@@ -139,6 +140,21 @@ async def test_rule_22_a_key_is_rotated_by_an_entry_that_the_old_key_signed(
     assert (await gateway.open_session()).is_success
     answer = await gateway.send(campus.sale(100))
     assert answer.applied == 1
+
+
+@pytest.mark.rule(21, 22)
+async def test_rule_21_a_copy_that_changes_its_key_leaves_the_first_branch_its_own(
+    cloud: Cloud, campus: Campus, client: httpx.AsyncClient
+) -> None:
+    gateway, fresh = campus.gateway, TestGateway(cloud)
+    await gateway.send(campus.sale(100))
+    copied = replace(gateway)
+    await gateway.send(campus.sale(200))
+    rotated = KeyRotated(2, fresh.public, copied.sign(fresh.public))
+    answer = await copied.send(copied.body(Kind.KEY_ROTATED, rotated))
+    assert (answer.state, answer.applied) == ("frozen", 1), "the copy's branch is kept"
+    assert (await gateway_of(client))["key_id"] == 1
+    assert (await gateway.send(campus.sale(300))).applied == 1, "and the first one's entries are still its key's to sign"
 
 
 @pytest.mark.rule(22)
