@@ -257,9 +257,10 @@ class PostgresLeases:
         return [(row[0], Holder(row[1], row[2])) for row in await self.tx.fetch(_HOLDERS, list(buckets))]
 
     async def expect_cutoffs(self, expected: Sequence[tuple[int, Holder]]) -> None:
-        """These have to pass the marker."""
+        """These have to pass the marker, also who passed one that a restored cloud has forgotten."""
         await self.tx.connection.executemany(
-            "INSERT INTO lease_cutoff_sites (bucket, site, epoch, organisation_id) VALUES ($1, $2, $3, $4)",
+            "INSERT INTO lease_cutoff_sites (bucket, site, epoch, organisation_id) VALUES ($1, $2, $3, $4)"
+            " ON CONFLICT (site, epoch, bucket) DO UPDATE SET passed_seq = NULL",
             [(bucket, *holder, self.organisation) for bucket, holder in expected],
         )
 

@@ -204,7 +204,7 @@ class LeaseStore(Protocol):
         """(bucket, holder) that must pass the cut-off: every open one, and any that ever held it and is not lost."""
 
     async def expect_cutoffs(self, expected: Sequence[tuple[int, Holder]]) -> None:
-        """These have to pass the marker."""
+        """These have to pass the marker, also who passed one that a restored cloud has forgotten."""
 
     async def pass_cutoffs(self, holder: Holder, passed: Mapping[int, int]) -> None:
         """Bucket -> seq of the entry that passed its marker; the first one counts."""

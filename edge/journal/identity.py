@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.store.connection import Reader
-from edge.store.errors import StoreBroken
+from edge.store.errors import StoreBroken, StoreFull
 from edge.store.files import SYSTEM_FILES, Files
 from edge.store.schema import Schema
 from edge.store.transaction import Transaction
@@ -89,12 +89,16 @@ class DeviceSecrets:
         self._write()
 
     def make_next(self, key_id: int) -> DeviceKey:
-        """A new key, on disk before anyone hears of it."""
+        """A new key, on disk before anyone hears of it. Raises StoreFull where it cannot be kept."""
         key = self.key(key_id)
         if key is None:
             key = _new_key(key_id)
             self.keys.append(key)
-            self._write()
+            try:
+                self._write()
+            except OSError as error:
+                self.keys.remove(key)
+                raise StoreFull(f"the new key cannot be kept: {error}") from error
         return key
 
     def seal(self, plain: bytes) -> bytes:

@@ -8,7 +8,9 @@ import msgspec
 import pytest
 
 from edge.core.clock import ManualClock
-from edge.store.errors import StoreBroken
+from edge.journal.identity import DeviceSecrets
+from edge.store.errors import StoreBroken, StoreFull
+from edge.store.files import SystemFiles
 from edge.store.transaction import Transaction
 from edge.sync.signer import Signer
 from protocols.crypto import sm2
@@ -265,3 +267,16 @@ async def test_thirty_days_offline_expire_nothing(tmp_path: Path) -> None:
             await edge.writer.submit(day)
         assert edge.journal.committed().waiting == 30 * 200 + 1
         assert edge.reader.row("SELECT count(*) FROM entries") == (30 * 200 + 1,)
+
+
+def test_rule_22_a_key_that_the_disk_has_no_room_for_is_no_key(tmp_path: Path) -> None:
+    class Full(SystemFiles):
+        def write(self, path: Path, data: bytes) -> None:
+            if path.with_suffix(".key").exists():
+                raise OSError(28, "the disk is full")
+            super().write(path, data)
+
+    kept = DeviceSecrets(tmp_path / "device.key", Full())
+    with pytest.raises(StoreFull):
+        kept.make_next(2)
+    assert [key.key_id for key in kept.keys] == [key.key_id for key in DeviceSecrets(tmp_path / "device.key").keys]
