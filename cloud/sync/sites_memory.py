@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+import msgspec
+
 from cloud.ledger.store import Holder, LeaseSite
 from cloud.ledger.store_memory import MemoryLedger
 from cloud.sync.state import StreamState
@@ -55,9 +57,20 @@ class MemorySites:
         return True
 
     async def note_beat(self, device: int, beat: Heartbeat, now: datetime) -> None:
-        """Keep the newest heartbeat of a stream."""
-        if (device, beat.epoch, 0) in self.world.streams:
-            self.world.beats[device, beat.epoch, 0] = (beat, now)
+        """Keep the newest heartbeat of a stream, and the most that any has reported (rule 20)."""
+        key = (device, beat.epoch, 0)
+        if key not in self.world.streams:
+            return
+        most, _ = self.world.beats.get(key, (beat, now))
+        if most.head_seq > beat.head_seq or self._contradicted(device, most):
+            beat = msgspec.structs.replace(beat, head_seq=most.head_seq, head=most.head, sum_fen=most.sum_fen)
+        self.world.beats[key] = (beat, now)
+
+    def _contradicted(self, device: int, said: Heartbeat) -> bool:
+        """Whether the entry reported has come in as another, and on no branch as it was reported."""
+        streams = [key for key in self.world.streams if key[:2] == (device, said.epoch)]
+        hashes = {key[2]: kept.hash for key in streams if (kept := self.world.inbox.get((*key, said.head_seq)))}
+        return 0 in hashes and said.head not in hashes.values()
 
     async def standing(self, device: int, epoch: int) -> Standing | None:
         """How a stream stands."""

@@ -10,16 +10,21 @@ from cloud.core.database import Transaction
 from cloud.ledger.store import Holder
 from cloud.ledger.store_postgres import PostgresLedger
 from cloud.sync.store import ReplicaChange, Standing
+from cloud.sync.streams import CONTRADICTED
 from protocols.payments import facts
 from protocols.sync.codec import encode
 from protocols.sync.messages import Heartbeat, ReplicaRow
 
-_BEAT: Final = """
-UPDATE streams SET heartbeat_at = $3, reported_seq = $4, reported_head = $5, reported_sum_fen = $6, waiting = $7,
-    offset_ms = $8, uncertainty_ms = $9, disk_free_mb = $10, revoked_through = $11, lanes = $12::jsonb,
-    replicas = $13::jsonb
-WHERE device = $1 AND epoch = $2 AND branch = 0
-"""
+_BEAT: Final = f"""
+UPDATE streams AS n SET heartbeat_at = $3, waiting = $7, offset_ms = $8, uncertainty_ms = $9, disk_free_mb = $10,
+    revoked_through = $11, lanes = $12::jsonb, replicas = $13::jsonb,
+    reported_seq = CASE WHEN before.holds AND n.reported_seq <= $4 THEN $4 ELSE n.reported_seq END,
+    reported_head = CASE WHEN before.holds AND n.reported_seq <= $4 THEN $5 ELSE n.reported_head END,
+    reported_sum_fen = CASE WHEN before.holds AND n.reported_seq <= $4 THEN $6 ELSE n.reported_sum_fen END
+FROM (SELECT NOT {CONTRADICTED} AS holds FROM streams AS s WHERE s.device = $1 AND s.epoch = $2 AND s.branch = 0)
+    AS before
+WHERE n.device = $1 AND n.epoch = $2 AND n.branch = 0
+"""  # noqa: S608 - made of constants
 _STANDING: Final = """
 SELECT s.applied_through, s.safe_through, s.state, coalesce(l.newest_n, 0),
        coalesce(l.declared_generation < g.generation AND l.state <> 'lost', false)
@@ -93,7 +98,7 @@ class PostgresSites:
         return done != "UPDATE 0"
 
     async def note_beat(self, device: int, beat: Heartbeat, now: datetime) -> None:
-        """Keep the newest heartbeat of a stream."""
+        """Keep the newest heartbeat of a stream, and the most that any has reported (rule 20)."""
         await self.tx.execute(
             _BEAT, device, beat.epoch, now, beat.head_seq, beat.head, beat.sum_fen, beat.waiting, beat.offset_ms,
             beat.uncertainty_ms, beat.disk_free_mb, beat.revoked_through, _json(beat.lanes), _json(beat.replicas),

@@ -12,11 +12,20 @@ from cloud.ledger.store import Holder
 from cloud.sync.store import SiteStore
 from protocols.journal.chain import genesis
 
-_STATUS: Final = """
+# Of a stream `s`: the newest entry its gateway reported has come in as another, and on no branch as it was reported.
+CONTRADICTED: Final = """
+(s.reported_seq <= s.applied_through
+ AND EXISTS (SELECT FROM inbox AS i WHERE i.device = s.device AND i.epoch = s.epoch AND i.branch = 0
+             AND i.seq = s.reported_seq AND i.hash <> s.reported_head)
+ AND NOT EXISTS (SELECT FROM inbox AS i WHERE i.device = s.device AND i.epoch = s.epoch
+                 AND i.seq = s.reported_seq AND i.hash = s.reported_head))
+"""
+_STATUS: Final = f"""
 SELECT s.device, s.epoch, s.branch, s.site, s.state, s.state_reason, s.applied_through, s.head, s.safe_through,
        s.sum_fen, s.heartbeat_at, s.reported_seq, s.reported_head, s.reported_sum_fen, s.waiting, s.offset_ms,
        s.uncertainty_ms, s.disk_free_mb, s.revoked_through, s.last_batch_at, s.forked_after,
        s.lanes::text AS lanes, s.replicas::text AS replicas,
+       s.branch = 0 AND {CONTRADICTED} AS contradicted,
        coalesce(l.newest_n, 0) AS lease_newest_n, coalesce(l.applied_n, 0) AS lease_applied_n,
        coalesce(l.state, '') AS lease_state,
        (SELECT count(*) FROM quarantine AS q WHERE q.device = s.device AND q.epoch = s.epoch AND q.branch = s.branch
@@ -25,12 +34,12 @@ SELECT s.device, s.epoch, s.branch, s.site, s.state, s.state_reason, s.applied_t
           AND q.state = 'parked') AS parked
 FROM streams AS s LEFT JOIN lease_sites AS l ON l.site = s.site AND l.epoch = s.epoch
 WHERE ($1::bigint IS NULL OR s.device = $1) ORDER BY s.device, s.epoch, s.branch
-"""
+"""  # noqa: S608 - made of constants
 
 
 @dataclass(frozen=True, slots=True)
 class StreamStatus:
-    """How a stream stands: what came in, what the gateway last reported, and what is set aside."""
+    """How a stream stands: what came in, the most that the gateway has reported, and what is set aside."""
 
     device: int
     epoch: int
@@ -55,6 +64,7 @@ class StreamStatus:
     forked_after: int
     lanes: tuple[tuple[int, str, int], ...]
     replicas: dict[str, int]
+    contradicted: bool  # the entry reported is not the one that came in: an old image was put back, or a copy goes on
     lease_newest_n: int
     lease_applied_n: int
     lease_state: str
@@ -64,6 +74,8 @@ class StreamStatus:
     @property
     def missing_at_least(self) -> tuple[int, int]:
         """Entries and fen that the gateway reported and the cloud has not: what a lost disk took (rule 20)."""
+        if self.contradicted:
+            return 1, 0  # the one reported at least; what it was worth is hidden by what came in its place
         return max(0, self.reported_seq - self.applied_through), self.reported_sum_fen - self.sum_fen
 
 

@@ -95,13 +95,17 @@ class Gateway:
         time = SiteTime(ManualClock(1_900_000_000_000))
         writer: Any = _InlineWriter(connection)
         self.journal = Journal(writer, self.reader, IDENTITY, time, software="test")
+        self._written, self._writer = written, writer
         for _ in range(chance.randint(0, 5)):
-            passed = TurnstilePassed(1, chance.randint(1, 9_999), passed=True)
-            writer.run(partial(self.journal.append, kind=Kind.TURNSTILE_PASSED, payload=passed))
+            self.passed(chance.randint(1, 9_999))
         keys: Any = _Keys(written)
         self._signer = Signer(keys, self.journal, writer, self.reader, time)
         self._link = Link(now_ms=time.now_ms, ask_timeout_s=1.0)
-        self._written, self._writer = written, writer
+
+    def passed(self, person: int) -> None:
+        """Somebody goes through a turnstile."""
+        payload = TurnstilePassed(1, person, passed=True)
+        self._writer.run(partial(self.journal.append, kind=Kind.TURNSTILE_PASSED, payload=payload))
 
     async def speak(self, tx: MemoryTransaction) -> bool:
         """Send what waits to the cloud as it stands in `tx`; whether one of the two finds a second history."""

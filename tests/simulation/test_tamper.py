@@ -1,18 +1,22 @@
 """Every alteration at or before the last checkpoint is seen; what cannot be seen without hardware is shown to be so."""
 
 from collections import Counter
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
 import apsw
 import pytest
 
+from cloud.sync import heartbeats
+from cloud.sync.store_memory import MemoryStore
 from edge.journal.verify import Fault, Verdict, receipt_fault, verify
 from edge.leases import audit
 from protocols.crypto import sm2
 from protocols.journal import chain
 from protocols.journal.codec import decode_entry
 from protocols.journal.kinds import Kind
+from protocols.sync.messages import Heartbeat
 from tests.simulation.edits import EDITS, Journalled, cheaper, reckon_from
 from tests.simulation.tamper import Gateway, MemoryReader, opened, tamper
 from tests.simulation.tampered import Written, write_journal
@@ -129,3 +133,30 @@ async def test_rule_21_a_clone_is_found_as_soon_as_both_have_spoken_and_not_befo
         assert await Gateway(written, opened(written.image), Random(3)).speak(tx)
     marks = {chain.receipt_mark(Gateway(written, opened(written.image), Random(n)).journal.head) for n in (2, 3)}
     assert len(marks) == 2, "receipts of the two differ from the first entry on"
+
+
+@pytest.mark.rule(21, 22)
+async def test_rule_21_a_copy_made_before_a_change_of_keys_is_kept_as_a_branch_too(written: Written) -> None:
+    rotated = written.cloud.keys[1].until_seq
+    _end, image = max(pair for pair in written.older if pair[0] < rotated)
+    gateway = Gateway(written, opened(image), Random(1))
+    while gateway.journal.head_seq <= rotated:
+        gateway.passed(5)
+    kept: set[tuple[int, int]] = set()
+    async with written.cloud.asked() as tx:
+        assert await gateway.speak(tx)
+        kept = {(key[2], key[3]) for key in written.cloud.world.inbox}
+    assert (1, gateway.journal.head_seq) in kept, "both branches fed people, both are kept"
+
+
+@pytest.mark.rule(20)
+async def test_rule_20_an_image_that_speaks_after_the_original_takes_back_nothing_it_told(written: Written) -> None:
+    world, device = written.cloud.world, written.cloud.device
+    applied = world.streams[DEVICE, EPOCH, 0].applied_through
+    told: list[int] = []
+    async with written.cloud.asked() as tx:
+        for head_seq in (applied + 20, applied + 1):
+            beat = Heartbeat(EPOCH, 1, head_seq, bytes(32), 100 * head_seq, 1, 0, {}, 0, 0, (), 0, 0)
+            await heartbeats.note(MemoryStore(tx), device, beat, generation=1, now=datetime.now(UTC))
+            told.append(world.beats[DEVICE, EPOCH, 0][0].head_seq)
+    assert told == [applied + 20, applied + 20]

@@ -154,7 +154,7 @@ async def test_rule_21_a_copy_that_changes_its_key_leaves_the_first_branch_its_o
     answer = await copied.send(copied.body(Kind.KEY_ROTATED, rotated))
     assert (answer.state, answer.applied) == ("frozen", 1), "the copy's branch is kept"
     assert (await gateway_of(client))["key_id"] == 1
-    assert (await gateway.send(campus.sale(300))).applied == 1, "and the first one's entries are still its key's to sign"
+    assert (await gateway.send(campus.sale(300))).applied == 1, "the first one's entries are still its key's to sign"
 
 
 @pytest.mark.rule(22)
