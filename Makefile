@@ -1,5 +1,5 @@
 # setup: what `make run` needs, into .venv and cloud/web/dist    run: the canteen at lunch (FRESH=1 starts over)
-# test: every check there is    bench: figures (ONLY=name for one)    simulate: random worlds (SEEDS=n)
+# test: every check there is    bench: figures (ONLY=name for one)    simulate: worlds of faults and planted bugs (SEEDS=n)
 # docs: the generated pages    lock: the package locks    clean: all of what the above made
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
@@ -32,7 +32,7 @@ bench: python
 
 simulate: python
 	@$(PYTHON) -m tools.setup_tests --quiet
-	@exec $(OURS) -m pytest --quiet tests/simulation $(ARGS)
+	@exec $(OURS) -m tests.simulation $(ARGS)
 
 docs: python
 	@exec $(PYTHON) -m tools.capabilities --write
