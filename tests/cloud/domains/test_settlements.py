@@ -176,7 +176,7 @@ async def test_rule_10_a_refund_into_a_cleared_bucket_follows_the_clearing(
     [before] = await listed(client, f"/payments/people/{campus.person}/balances")
     await made(client, f"/canteen/settlements/{entry}/refunds", {"amount_fen": 1_200, "reason": "投诉"}, key=True)
     [after] = await listed(client, f"/payments/people/{campus.person}/balances")
-    assert (before["total_fen"], after["total_fen"]) == (6_800, 6_800)
+    assert (before["total_fen"], after["total_fen"]) == (8_800 - MEAL_FEN, 8_800 - MEAL_FEN)
     found = (await client.get(f"{API}/canteen/settlements/{entry}")).json()
     assert found["state"] == "refunded"
 
