@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from cloud.domains.payments.events import MEAL_FEN
 from tests.support.domains import API, Cloud, listed, made
 from tests.support.small_campus import DAY, Campus, add_person, open_campus, top_up
 
