@@ -1,7 +1,7 @@
 """Things that happen once in a gateway's life, a few in each world: forks, restores, poison, bad deploys."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from cloud.core.errors import CloudError
@@ -13,7 +13,7 @@ from tests.simulation.site_side import Refused
 from tests.simulation.workload import Office
 from tests.simulation.world import DAY_S, HOUR_S, Site, World
 
-Plot = Callable[[World, Office], Awaitable[None]]
+Plot = Callable[[World, Office], Coroutine[Any, Any, None]]
 
 _NEW_GATEWAYS: Final = frozenset({"add", "replace", "lose", "clone", "old image"})
 _IN_DOUBT_DAYS: Final = 1.2
