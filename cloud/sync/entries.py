@@ -29,11 +29,11 @@ WHERE i.device = $1 AND i.epoch = $2 AND i.branch = $3 AND i.seq = $4
 """
 _SALES: Final = """
 SELECT i.seq, i.body, c.payload FROM inbox AS i
+JOIN unnest($3::smallint[], $4::bigint[]) AS k (branch, seq) ON k.branch = i.branch AND k.seq = i.seq
 LEFT JOIN corrections AS c ON c.device = i.device AND c.epoch = i.epoch AND c.branch = i.branch AND c.seq = i.seq
     AND NOT c.withdrawn AND c.people_needed <= (
         SELECT count(*) FROM correction_approvals AS a WHERE a.correction_id = c.id)
-WHERE i.device = $1 AND i.epoch = $2 AND i.branch = CASE WHEN i.seq <= $5 THEN 0 ELSE $3 END
-  AND i.seq = ANY ($4::bigint[]) AND i.state = 1 AND i.kind = 10
+WHERE i.device = $1 AND i.epoch = $2 AND i.state = 1 AND i.kind = 10
 """
 
 
@@ -67,7 +67,8 @@ async def read(tx: Transaction, entry_id: EntryId, *, branch: int = 0) -> Stored
 
 async def settlement_amounts(tx: Transaction, stream: StreamState, seqs: Sequence[int]) -> dict[int, int]:
     """Amounts of applied settlements of a stream, as mended."""
-    rows = await tx.fetch(_SALES, stream.device, stream.epoch, stream.branch, list(seqs), stream.forked_after)
+    kept = [stream.kept_under(seq) for seq in seqs]
+    rows = await tx.fetch(_SALES, stream.device, stream.epoch, kept, list(seqs))
     amounts = {}
     for seq, body, mended in rows:
         payload = decode_payload(Settlement, mended or decode_entry(bytes(body)).payload)

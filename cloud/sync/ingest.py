@@ -14,7 +14,7 @@ from cloud.sync.devices import DeviceKey, DeviceRecord
 from cloud.sync.followups import follow_up
 from cloud.sync.placing import Place, Placement, place_at_head, place_by_hashes
 from cloud.sync.registry import EntryContext, Registry
-from cloud.sync.state import Effects, Problem, Received, StreamState
+from cloud.sync.state import Effects, Problem, Received, StreamState, with_lineage
 from cloud.sync.store import Prepared, Store
 from protocols.crypto import sm2
 from protocols.journal.chain import signed_bytes
@@ -128,12 +128,14 @@ class Ingestor:
                 return placement
         if batch.first_seq > max(branch.applied_through for branch in branches) + 1:
             return Placement(Place.GAP, _nearest(branches), 0)
-        placements = []
+        order = (Place.REPEAT, Place.FORK, Place.UNKNOWN)
+        found = []
         for stream in branches:
             stored = await store.hashes(stream, batch.first_seq - 1, batch.first_seq + many - 1)
-            placements.append(place_by_hashes(stream, batch.first_seq, batch.previous, reader.hashes(), stored))
-        order = (Place.REPEAT, Place.FORK, Place.UNKNOWN)
-        return min(placements, key=lambda p: (order.index(p.place), -p.after, p.branch))
+            at = place_by_hashes(stream, batch.first_seq, batch.previous, reader.hashes(), stored)
+            estranged = stored.get(batch.first_seq - 1) != batch.previous
+            found.append((order.index(at.place), -at.after, estranged, at.branch, at))
+        return min(found)[-1]
 
     async def _apply(self, store: Store, incoming: "_Incoming", where: tuple[StreamState, EntryContext]) -> Effects:
         batch = incoming.batch
@@ -274,8 +276,9 @@ async def _branch_off(
     number = max(branch.branch for branch in branches) + 1
     fork = StreamState(
         parent.device, parent.epoch, number, parent.site, placement.after, placement.after, placement.base,
-        placement.after, "frozen", "fork", "", 0, 0,
+        placement.after, "frozen", "fork", "", 0, 0, parent.kept_under(placement.after),
     )  # fmt: skip
+    with_lineage([*branches, fork])
     await store.add_branch(fork)
     return fork
 

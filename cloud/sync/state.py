@@ -48,6 +48,41 @@ class StreamState:
     streak_reason: str
     streak: int
     sum_fen: int
+    parent: int = 0  # the branch it left after `forked_after`
+    lineage: tuple[tuple[int, int], ...] = ()  # (branch, forked_after) of itself, of its parent and so on to branch 0
+
+    def kept_under(self, seq: int) -> int:
+        """The branch under which the entry that is number `seq` of this stream is kept."""
+        return self.shared_with(seq)[-1]
+
+    def shared_with(self, seq: int) -> list[int]:
+        """The branches that entry number `seq` of this stream is also an entry of: itself up to where it is kept."""
+        found = []
+        for branch, forked_after in self.lineage:
+            found.append(branch)
+            if seq > forked_after:
+                break
+        return found
+
+    def stretches(self, first: int, last: int) -> tuple[list[int], list[int], list[int]]:
+        """Branches, and from where to where each keeps entries of this stream between `first` and `last`."""
+        kept: tuple[list[int], list[int], list[int]] = [], [], []
+        for branch, forked_after in self.lineage:
+            begin = max(first, forked_after + 1)
+            if begin <= last:
+                for column, value in zip(kept, (branch, begin, last), strict=True):
+                    column.append(value)
+                last = forked_after
+        return kept
+
+
+def with_lineage(branches: "list[StreamState]") -> "list[StreamState]":
+    """The branches of one stream, in order, each knowing its lineage: a parent is before its children."""
+    lineages: dict[int, tuple[tuple[int, int], ...]] = {}
+    for stream in branches:
+        above = lineages[stream.parent] if stream.branch else ()
+        stream.lineage = lineages[stream.branch] = ((stream.branch, stream.forked_after), *above)
+    return branches
 
 
 @dataclass(slots=True)

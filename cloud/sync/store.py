@@ -53,7 +53,7 @@ class IngestStore(Protocol):
         """The stream and its forks, by branch, locked to the end of the transaction."""
 
     async def hashes(self, stream: StreamState, first: int, last: int) -> dict[int, bytes]:
-        """Stored hashes of a range of seq; a fork shares those up to `forked_after` with the branch it left."""
+        """Stored hashes of a range of seq; a fork shares those up to `forked_after` with its parent."""
 
     async def load(self, stream: StreamState, wants: Wants, organisation: int) -> Slice:
         """The slice that the wanted entries touch."""

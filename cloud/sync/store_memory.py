@@ -11,7 +11,7 @@ from cloud.ledger.store import Holder
 from cloud.sync.desk_memory import MemoryDesk
 from cloud.sync.registry import EntryContext, Registry
 from cloud.sync.slices import NotHeld, accounts_of
-from cloud.sync.state import Effects, EntryState, Reading, Received, Slice, StreamState, Wants
+from cloud.sync.state import Effects, EntryState, Reading, Received, Slice, StreamState, Wants, with_lineage
 from cloud.sync.store import EntryKey, Prepared
 from cloud.sync.world_memory import Aside, Kept, MemoryTransaction
 from protocols.journal.chain import genesis
@@ -39,7 +39,7 @@ class MemoryStore(MemoryDesk):
         found: list[StreamState] = []
         while (device, epoch, len(found)) in self.world.streams:
             found.append(replace(self.world.streams[device, epoch, len(found)]))
-        return found
+        return with_lineage(found)
 
     async def hashes(self, stream: StreamState, first: int, last: int) -> dict[int, bytes]:
         """Stored hashes; seq 0 is the genesis."""
@@ -222,8 +222,7 @@ class MemoryStore(MemoryDesk):
             mended = mend[1].record.payload if mend is not None and mend[1].approved else None
             payload = mended if mended is not None else decode_entry(kept.body).payload
             sale.amount = decode_payload(Settlement, payload).amount_fen
-        branches = {stream.branch, 0} if seq <= stream.forked_after else {stream.branch}
-        for branch in sorted(branches):
+        for branch in stream.shared_with(seq):
             for key, amount in self.world.refunds.group((stream.device, stream.epoch, branch, seq)):
                 sale.numbers.add(key[4])
                 sale.refunded += amount
@@ -231,4 +230,4 @@ class MemoryStore(MemoryDesk):
 
 
 def _place(stream: StreamState, seq: int) -> EntryKey:
-    return stream.device, stream.epoch, 0 if seq <= stream.forked_after else stream.branch, seq
+    return stream.device, stream.epoch, stream.kept_under(seq), seq

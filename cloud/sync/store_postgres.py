@@ -17,14 +17,14 @@ from cloud.sync.entries import settlement_amounts
 from cloud.sync.inbox_copy import INBOX_COLUMNS, pack_entries
 from cloud.sync.registry import EntryContext, Registry, Row
 from cloud.sync.slices import NotHeld, accounts_of
-from cloud.sync.state import Effects, EntryState, Reading, Received, Slice, StreamState, Wants
+from cloud.sync.state import Effects, EntryState, Reading, Received, Slice, StreamState, Wants, with_lineage
 from cloud.sync.store import Prepared
 from protocols.journal.chain import genesis
 from protocols.ledger.accounts import Account
 
 _STREAM: Final = (
     "device, epoch, branch, site, forked_after, applied_through, head, safe_through, state, state_reason,"
-    " streak_reason, streak, sum_fen"
+    " streak_reason, streak, sum_fen, parent"
 )
 _BRANCHES: Final = f"SELECT {_STREAM} FROM streams WHERE device = $1 AND epoch = $2 ORDER BY branch FOR UPDATE"  # noqa: S608
 _SCOPE: Final = """
@@ -88,14 +88,14 @@ class PostgresStore(PostgresDesk):
 
     async def branches(self, device: int, epoch: int) -> list[StreamState]:
         """The stream and its forks, locked."""
-        return [StreamState(*row) for row in await self.tx.fetch(_BRANCHES, device, epoch)]
+        return with_lineage([StreamState(*row) for row in await self.tx.fetch(_BRANCHES, device, epoch)])
 
     async def hashes(self, stream: StreamState, first: int, last: int) -> dict[int, bytes]:
         """Stored hashes; seq 0 is the genesis."""
         rows = await self.tx.fetch(
-            "SELECT seq, hash FROM inbox WHERE device = $1 AND epoch = $2 AND seq BETWEEN $4 AND $5"
-            " AND branch = CASE WHEN seq <= $6 THEN 0 ELSE $3 END",
-            stream.device, stream.epoch, stream.branch, first, last, stream.forked_after,
+            "SELECT seq, hash FROM inbox, unnest($3::smallint[], $4::bigint[], $5::bigint[]) AS k (branch, first, last)"
+            " WHERE device = $1 AND epoch = $2 AND inbox.branch = k.branch AND seq BETWEEN k.first AND k.last",
+            stream.device, stream.epoch, *stream.stretches(first, last),
         )  # fmt: skip
         found = {row[0]: bytes(row[1]) for row in rows}
         if first <= 0:
@@ -154,9 +154,10 @@ class PostgresStore(PostgresDesk):
         """Keep a further successor of one hash; the site's leases are frozen."""
         await self.tx.execute(
             "INSERT INTO streams (device, epoch, branch, organisation_id, site, forked_after, applied_through, head,"
-            " safe_through, state, state_reason) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $6, 'frozen', 'fork')",
+            " safe_through, state, state_reason, parent)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $6, 'frozen', 'fork', $8)",
             stream.device, stream.epoch, stream.branch, self.tx.organisation_id, stream.site, stream.forked_after,
-            stream.head,
+            stream.head, stream.parent,
         )  # fmt: skip
         await self.tx.execute(
             "UPDATE streams SET state = 'frozen', state_reason = 'fork' WHERE device = $1 AND epoch = $2",
@@ -305,10 +306,12 @@ class PostgresStore(PostgresDesk):
         seqs = [seq for seq in sorted(wanted) if 0 <= seq < _INT64]
         amounts = await settlement_amounts(self.tx, stream, seqs)
         books.sales = {seq: Sale(amounts.get(seq, 0)) for seq in seqs}
+        shared = [(branch, seq) for seq in seqs for branch in stream.shared_with(seq)]
         rows = await self.tx.fetch(
-            "SELECT seq, refund_no, amount FROM ledger_refunds WHERE device = $1 AND epoch = $2"
-            " AND (branch = $3 OR branch = 0 AND seq <= $5) AND seq = ANY ($4::bigint[])",
-            stream.device, stream.epoch, stream.branch, seqs, stream.forked_after,
+            "SELECT seq, refund_no, amount FROM ledger_refunds"
+            " JOIN unnest($3::smallint[], $4::bigint[]) AS k (branch, seq) USING (branch, seq)"
+            " WHERE device = $1 AND epoch = $2",
+            stream.device, stream.epoch, [branch for branch, _ in shared], [seq for _, seq in shared],
         )  # fmt: skip
         for seq, number, amount in rows:
             sale = books.sales[seq]

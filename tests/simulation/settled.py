@@ -53,11 +53,8 @@ class Settled:
                 raise Violation(f"stream {key} has an entry {strange[0]} that no gateway wrote")
 
     def _through(self, key: tuple[int, int, int]) -> list[bytes]:
-        device, epoch, branch = key
-        found = self.cloud.inbox(device, epoch, branch)
-        if branch and found:
-            first = found[0][0]
-            found = [row for row in self.cloud.inbox(device, epoch, 0) if row[0] < first] + found
+        device, epoch, _branch = key
+        found = self._kept(key)
         if [row[0] for row in found] != list(range(1, len(found) + 1)):
             raise Violation(f"stream {key} has a gap")
         head = words.first_hash(device, epoch)
@@ -66,6 +63,14 @@ class Settled:
             if head != digest:
                 raise Violation(f"stream {key} is kept with a broken chain at entry {seq}")
         return [row[3] for row in found]
+
+    def _kept(self, key: tuple[int, int, int]) -> list[tuple[int, int, bytes, bytes]]:
+        """A branch's own entries after those it shares with the branch it left, which may have left one itself."""
+        own = self.cloud.inbox(*key)
+        if not key[2]:
+            return own
+        stream = self.cloud.streams()[key]
+        return self._kept((*key[:2], stream["parent"]))[: stream["forked_after"]] + own
 
     def _each_entry_once(self) -> None:
         """An entry is applied, or set aside for a reason the world knows; and moves just what it says."""

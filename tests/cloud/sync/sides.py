@@ -74,7 +74,7 @@ def _named(error: Exception) -> str:
 # What is compared of each table, as SQL; `ms(x)` is an instant in milliseconds, `hex(x)` bytes as text.
 _TABLES = {
     "streams": "device, epoch, branch, site, forked_after, applied_through, hex(head), safe_through, state,"
-    " regexp_replace(state_reason, '^refused.*', 'refused'), streak_reason, streak, sum_fen",
+    " regexp_replace(state_reason, '^refused.*', 'refused'), streak_reason, streak, sum_fen, parent",
     "checkpoints": "device, epoch, branch, checkpoint_seq, hex(checkpoint), ms(last_batch_at)",
     "beats": "device, epoch, reported_seq, reported_sum_fen, waiting, ms(heartbeat_at)",
     "inbox": "device, epoch, branch, seq, kind, state, ms(received_at), hex(hash), hex(body)",
@@ -132,7 +132,8 @@ def state_of_memory(world: World) -> State:
     return _ordered({
         "streams": [
             [*key, s.site, s.forked_after, s.applied_through, s.head.hex(), s.safe_through, s.state,
-             re.sub("^refused.*", "refused", s.state_reason), s.streak_reason, s.streak, s.sum_fen]
+             re.sub("^refused.*", "refused", s.state_reason), s.streak_reason, s.streak, s.sum_fen,
+             s.parent]
             for key, s in streams
         ],
         "checkpoints": [[*key, seq, raw.hex(), _ms(at)] for key, (seq, raw, at) in world.checkpoints.items()],
