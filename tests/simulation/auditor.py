@@ -44,13 +44,20 @@ class Stream:
     sales: dict[int, Fact] = field(default_factory=dict)
     refunded: Counter[int] = field(default_factory=Counter)
     told: dict[str, Said] = field(default_factory=dict)
+    cut: set[int] = field(default_factory=set)  # buckets whose marker it has passed
 
     def copy(self) -> "Stream":
         """The same, to part from here on."""
         return Stream(
             self.site, self.device, self.epoch, list(self.facts), self.head, self.business_ms, Counter(self.purse),
             Counter(self.low), dict(self.attempts), dict(self.sales), Counter(self.refunded), dict(self.told),
+            set(self.cut),
         )  # fmt: skip
+
+    def taken_fen(self) -> int:
+        """Settlements less refunds."""
+        sales = sum(fact.payload[11] for fact in self.facts if fact.kind == words.SETTLEMENT)
+        return int(sales - sum(fact.payload[13] for fact in self.facts if fact.kind == words.REFUND))
 
     def until(self, seq: int) -> "Stream":
         """What it was after entry `seq`."""
@@ -73,6 +80,11 @@ class Stream:
         self._attempted(fact)
         if fact.kind == words.SETTLEMENT:
             self.sales[fact.seq] = fact
+            spent = [bucket for bucket, amount in words.shares_of(fact) if amount and bucket in self.cut]
+            if spent:
+                raise Violation(f"entry {fact.seq} of site {self.site} spends bucket {spent[0]} past its cut-off")
+        elif fact.kind == words.CUTOFF_PASSED:
+            self.cut.update(fact.payload[1])
         elif fact.kind == words.REFUND:
             self._refund(fact)
         for person, bucket, by in words.moved_by(fact):
@@ -166,7 +178,17 @@ class Auditor:
         leased = self.leased((stream.site, stream.epoch))
         for body in bodies:
             stream.take(words.fact_of(body), leased)
+            if stream.facts[-1].kind == words.CUTOFF_PASSED:
+                self._nothing_left(stream, stream.facts[-1])
             self.settlements += stream.facts[-1].kind == words.SETTLEMENT
+
+    def _nothing_left(self, stream: Stream, marker: Fact) -> None:
+        """Past a marker a site holds nothing of its buckets (rule 8)."""
+        given = self.leased((stream.site, stream.epoch), through_n=marker.payload[0])
+        for person, bucket in sorted({*given, *stream.purse}):
+            left = given[person, bucket] + stream.purse[person, bucket]
+            if bucket in marker.payload[1] and left > 0:
+                raise Violation(f"site {stream.site} passes the marker of bucket {bucket} and keeps {left} of it")
 
     def told(self, stream: Stream, kind: int, said: Said) -> None:
         """A person was told: from here on it must never be missing, nor stand twice."""
@@ -219,6 +241,7 @@ class Auditor:
         for line in lines:
             if line.amount <= 0:
                 raise Violation(f"a line moves {line.amount}")
+            self._check_line(line)
             sums[tuple(line.debit)] -= line.amount
             sums[tuple(line.credit)] += line.amount
         for account, balance in balances.items():
@@ -231,6 +254,25 @@ class Auditor:
                 raise Violation(f"account {account} has lines of {total} and no such balance")
             if account[0] == EXCEPTIONS and total and (account[3], account[4]) not in self.irregular:
                 raise Violation(f"{total} stands in the exceptions account {account}, and nothing irregular happened")
+
+    def _check_line(self, line: Any) -> None:
+        at_site = line.debit[0] == PERSON and line.debit[3]
+        if line.kind == CLEARING and at_site and line.fact is None:
+            raise Violation(f"{line.amount} leased to a site is cleared before it passed the marker: {line}")
+        if line.kind == DOUBT and (line.credit[0] != IN_DOUBT or tuple(line.credit[1:]) != tuple(line.debit[1:])):
+            raise Violation(f"what a lost site held is not put in doubt: {line}")
+        if line.kind == RELEASE and line.debit[0] != IN_DOUBT:
+            raise Violation(f"what is not in doubt is released: {line}")
+
+    def check_sums(self, streams: Mapping[Any, Mapping[str, Any]]) -> None:
+        """What the cloud says a stream took is settlements less refunds."""
+        for stream in self.streams:
+            if (stream.site, stream.epoch) in self.irregular or self.poison:
+                continue
+            fen = stream.taken_fen()
+            row = streams[stream.device, stream.epoch, 0]
+            if row["sum_fen"] != fen:
+                raise Violation(f"device {stream.device} took {fen}, the cloud counts {row['sum_fen']}")
 
     def check_limits(self) -> None:
         """No limit was counted twice over all sites (rule 3)."""
@@ -251,5 +293,6 @@ class Auditor:
 
 
 PERSON, IN_DOUBT, EXCEPTIONS, LOSS, RECEIVABLE = 1, 3, 13, 14, 15
+CLEARING, DOUBT, RELEASE = 7, 11, 12
 FLOORED = frozenset({1, 2, 3})
 PERSONAL = frozenset({PERSON, IN_DOUBT, EXCEPTIONS, RECEIVABLE})

@@ -79,12 +79,17 @@ async def replace(world: World, _office: Office) -> None:
 async def lose(world: World, _office: Office) -> None:
     """A gateway is declared lost, its money released after the days that takes; then it turns up."""
     site = await _somebody(world, "lose", at=(0.05, 0.2))
+    site.wire.weather.up_cut = True  # so that it knows what nobody else does
+    await asyncio.sleep(3 * HOUR_S)
+    if not site.machine.alive:
+        return
     unsent = site.machine.journal.head_seq > site.machine.journal.applied_through
     world.die(site, power=True, why="it is gone")
     site.lost = True
     holder = (site.number, site.stream.epoch)
     world.auditor.irregular.add(holder)
     try:
+        world.watchman.lost(holder, world.loop.time())
         await world.cloud.declare_lost(site.number)
     except CloudError as error:
         world.tell(f"declaring it lost: {error}")

@@ -33,6 +33,7 @@ class Settled:
         self._money()
         self._certificate()
         self.auditor.check_limits()
+        self.auditor.check_sums(self.cloud.streams())
 
     def _branches(self) -> None:
         """Each disk's entries are one branch of the cloud's, byte for byte."""
@@ -177,6 +178,8 @@ def check_at_rest(stream: Stream, machine: Any, cloud: CloudFace) -> None:
         raise Violation(f"{name} still has {machine.journal.head_seq - machine.journal.applied_through} facts to send")
     if machine.link.state.word not in ("open", "frozen", "superseded"):
         raise Violation(f"{name} stands with the word {machine.link.state.word!r}")
+    if machine.journal.committed().sum_fen != stream.taken_fen():
+        raise Violation(f"{name} took {stream.taken_fen()} and tells {machine.journal.committed().sum_fen}")
     row = cloud.lease_sites()[stream.site, stream.epoch]
     if row["state"] != "open":
         return

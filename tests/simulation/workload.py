@@ -44,7 +44,7 @@ class Diners:
     async def _meal(self, person: int, late_s: float) -> None:
         world, random = self.world, self.random
         number = world.home[person] if random.random() < 0.88 else random.choice(sorted(world.sites))
-        times = 2 if random.random() < 0.25 else 1
+        times = 2 if random.random() < (0.25 if person % 4 else 0.6) else 1
         extras = [random.randrange(0, 900) for _ in range(times)]
         lane = random.randint(1, world.size.lanes)
         chance = random.random()
@@ -55,9 +55,14 @@ class Diners:
             await self._cash(number, lane, person, random.randrange(100, 5_000), void=chance < 0.02)
         for extra in extras:
             told = await self._buy(number, lane, person, extra)
+            if self._limited_twice(person):  # a second meal elsewhere, where the limit may not be
+                number = self.random.choice(sorted(self.world.sites))
             if told is not None and chance > 0.88:
                 await world.wait(random.uniform(5, 3_000))
                 await self._refund(told, lane, whole=chance > 0.94)
+
+    def _limited_twice(self, person: int) -> bool:
+        return person % 4 == 0 and self.random.random() < 0.6
 
     async def _buy(self, number: int, lane: int, person: int, extra_fen: int) -> "tuple[Site, Told] | None":
         world = self.world
@@ -240,6 +245,7 @@ class Office:
         image = world.cloud.back_up()
         known = (world.auditor.office_image(), dict(world.home), frozenset(world.left), tuple(world.buckets))
         world.backups.append(Backup(image, *known, self.month))
+        world.watchman.backed_up()
         await world.cloud.verified(image)
 
     async def put_back(self, backup: Backup) -> None:
@@ -247,6 +253,7 @@ class Office:
         world = self.world
         before = {key: row["applied_through"] for key, row in world.cloud.streams().items()}
         world.cloud.restore(backup.image)
+        world.watchman.restored()
         after = {key: row["applied_through"] for key, row in world.cloud.streams().items()}
         if any(before[key] > seq for key, seq in after.items()):
             world.reached.note("entries sent again to a restored cloud")
@@ -267,6 +274,7 @@ class Office:
     async def _size(self) -> None:
         try:
             await self.world.cloud.size()
+            self.world.watchman.check(self.world.loop.time())
         except LeasesWait:
             self.world.reached.note("lease withheld until all declared")
 

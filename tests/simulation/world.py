@@ -22,6 +22,7 @@ from tests.simulation.network import Wire
 from tests.simulation.reached import Reached
 from tests.simulation.settled import Settled, check_at_rest
 from tests.simulation.site_side import Died, SiteMachine
+from tests.simulation.watchman import Watchman
 
 START_MS: Final = 1_793_570_400_000  # 2026-11-02 06:00 at Shanghai
 HOUR_S: Final = 3_600.0
@@ -88,6 +89,7 @@ class World:
         self.swaps: Counter[tuple[int, int]] = Counter()
         self.buckets = [reference.CASH, reference.SUBSIDY]
         self.faults = 0
+        self.watchman = Watchman(self.cloud, DAY_S)
         self.backups: list[Backup] = []
         self.retired: list[tuple[int, int]] = []  # holders that another gateway took over from
         self.awaited: set[int] = set()  # visitors whose money was asked back from elsewhere
@@ -230,6 +232,7 @@ class World:
         except (Died, apsw.Error):  # it dies at this moment, or its disk reads badly: another time
             return
         self.auditor.read(site.stream, bodies)
+        self.watchman.check(self.loop.time())
 
     def die(self, site: Site, *, power: bool, why: str) -> None:
         """The process, or the whole machine, ends here."""
@@ -243,6 +246,7 @@ class World:
     async def declare_retired_lost(self) -> None:
         """A person says that what replaced gateways held is not spent by them any more."""
         for number, epoch in self.retired:
+            self.watchman.lost((number, epoch), self.loop.time())
             await self.cloud.declare_lost(number, epoch=epoch)
 
     def noticed_death(self, site: Site, *, power: bool) -> None:
@@ -313,8 +317,10 @@ class World:
     def _note_end(self, site: Site) -> None:
         if site.disk.losses:
             self.reached.note("unsynced writes lost to power")
-        if site.machine.stores.reader.row("SELECT min(seq) FROM entries") != (1,):
+        oldest = site.machine.stores.reader.row("SELECT min(seq) FROM entries")
+        if oldest is not None and oldest[0] > 1:
             self.reached.note("journal pruned")
+            self.watchman.check_pruned(site.stream.device, site.stream.epoch, oldest[0])
         for state in self.auditor.rare(site.stream):
             self.reached.note(state)
         if any(key[2] for key in self.cloud.streams()):
