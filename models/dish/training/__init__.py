@@ -1,0 +1,1 @@
+"""How the small embedding was made: pictures drawn and cut, a teacher network, a student, an ONNX file."""
