@@ -163,9 +163,7 @@ class Encounter:
         agreeing = [each for each in self._sights if each.decision.person == person]
         failed = sum(each.liveness.verdict is Verdict.FAILED for each in self._sights)
         reasons: tuple[Reason, ...] = ()
-        if Verdict.FAILED in checks:
-            reasons = (Reason.LIVENESS_FAILED,)
-        elif failed * _FAILS_OUTWEIGH > len(agreeing):
+        if Verdict.FAILED in checks or failed * _FAILS_OUTWEIGH > len(agreeing):
             reasons = (Reason.LIVENESS_FAILED,)
         elif Verdict.UNAVAILABLE in checks or len(agreeing) < self._frames:
             reasons = (Reason.LIVENESS_ABSENT,)
