@@ -58,29 +58,6 @@ def moving(shown: Shown, kind: str, chance: np.random.Generator, frames: int = 9
         yield _camera(_warped(still, corners), chance, blur=0.3)
 
 
-def turning(shown: Shown, chance: np.random.Generator, frames: int = 9) -> Iterator[Picture]:
-    """A head that turns a little, simulated: what is nearer (the nose) moves more than what is farther."""
-    scale = 3.4
-    cut = _around(shown, scale)
-    rows, columns = np.mgrid[0 : FRAME[1], 0 : FRAME[0]].astype(np.float32)
-    eyes = shown.face.eye_distance_px * FRAME[1] / (shown.face.height * scale)
-    nose_x = (shown.face.points[2][0] - shown.face.x - shown.face.width / 2) * FRAME[1] / (shown.face.height * scale)
-    nose_y = (shown.face.points[2][1] - shown.face.y - shown.face.height / 2) * FRAME[1] / (shown.face.height * scale)
-    away = (columns - FRAME[0] / 2 - nose_x) ** 2 + (rows - FRAME[1] / 2 - nose_y) ** 2
-    near, head = np.exp(-away / (2 * (0.5 * eyes) ** 2)), np.exp(-away / (2 * (1.6 * eyes) ** 2))
-    most = float(chance.uniform(0.3, 0.5)) * eyes * float(chance.choice([-1, 1]))
-    for step in range(frames):
-        share = most * float(np.sin(np.pi * step / (frames - 1)))
-        moved = cv2.remap(
-            cut,
-            (columns - share * (near + 0.4 * head)).astype(np.float32),
-            rows,
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        yield _camera(np.asarray(moved, dtype=np.uint8), chance, blur=0.3)
-
-
 def _around(shown: Shown, scale: float) -> Picture:
     """The photograph around its face, upright, as large as a frame."""
     face, picture = shown.face, shown.picture

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from models.evaluate.report import Curve
 
 FAR_WANTED = 0.001
+PERSONS_TO_TRUST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +94,15 @@ class Rates:
         return np.clip(np.where(accepts < 1e-12, 0.0, accepts), 0, 1), np.clip(rejects, 0, 1)  # noqa: PLR2004
 
 
-def threshold_of(impostor: NDArray[np.float64]) -> float:
-    """A threshold for `FAR_WANTED`, from few pairs: the counted and the normal-tail one, whichever is stricter."""
+def threshold_of(impostor: NDArray[np.float64], *, persons: int, start: float) -> float:
+    """A threshold for `FAR_WANTED` from the pairs of few persons.
+
+    The counted and the normal-tail one, whichever is stricter; then drawn towards `start`, the more so the fewer
+    persons there were, for five people say little about the next five.
+    """
     if len(impostor) == 0:
         return float("nan")
     counted = float(np.quantile(impostor, 1 - FAR_WANTED, method="higher"))
     tail = float(impostor.mean() + impostor.std() * NormalDist().inv_cdf(1 - FAR_WANTED))
-    return max(counted, tail)
+    trust = persons / (persons + PERSONS_TO_TRUST)
+    return trust * max(counted, tail) + (1 - trust) * start
