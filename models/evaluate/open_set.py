@@ -63,11 +63,13 @@ def outcomes(found: Sequence[Trial], calibration: Calibration, part: str) -> dic
     told = [(trial, judge(trial.likenesses, calibration)) for trial in known]
     accepted = [(trial, answer) for trial, answer in told if answer.outcome == "known"]
     right = sum(answer.dish == trial.name for trial, answer in accepted)
+    doubt = [answer.dish == trial.name for trial, answer in told if answer.outcome != "known"]
     taken = sum(judge(trial.likenesses, calibration).outcome == "known" for trial in strange)
     return {
         "known_accepted_right": wilson(right, len(known)).as_json(),
         "known_accepted_wrong": wilson(len(accepted) - right, len(known)).as_json(),
         "known_asked": wilson(len(known) - len(accepted), len(known)).as_json(),
+        "doubt_first_right": wilson(sum(doubt), len(doubt)).as_json(),
         "unknown_accepted": wilson(taken, len(strange)).as_json(),
     }
 
