@@ -67,19 +67,20 @@ class MiniFasNets:
         self._scales = [float(entry.settings["crop_scale"]) for entry in entries]
         self._live = [int(entry.settings["live_index"]) for entry in entries]
         self._sessions = [networks.open(entry.name, threads=threads) for entry in entries]
+        self._inputs = [session.get_inputs()[0].name for session in self._sessions]
         self._least = least
         self._buffer = np.zeros((1, 3, _INPUT_PX, _INPUT_PX), np.float32)
 
     def judge(self, picture: Picture, face: Face) -> Liveness:
         """See `LivenessModule`; alive needs the largest of the three averaged shares, and at least `least`."""
         shares = np.zeros(3, np.float64)
-        for session, scale in zip(self._sessions, self._scales, strict=True):
+        for session, name, scale in zip(self._sessions, self._inputs, self._scales, strict=True):
             crop = crop_around(picture, face, scale)
             if crop is None:
                 return Liveness(Verdict.FAILED, 0.0, "no face to look at")
             for channel, plane in enumerate(cv2.split(crop)):
                 self._buffer[0, channel] = plane
-            shares += session.run(["prob"], {session.get_inputs()[0].name: self._buffer})[0][0]
+            shares += session.run(["prob"], {name: self._buffer})[0][0]
         shares /= len(self._sessions)
         live = float(shares[self._live[0]])
         passed = int(shares.argmax()) == self._live[0] and live >= self._least
