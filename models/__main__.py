@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from models.errors import NetworkDamaged, RecognitionError
+from models.evaluate.cards import fill_cards
 from models.fetch import TIMEOUT_S, fetch
 from models.registry import DEFAULT_STORE, Networks
 
@@ -41,6 +42,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     evaluating.add_argument("what", choices=sorted(EVALUATIONS))
     evaluating.add_argument("folder", type=Path, help="in the format of the sample data")
     evaluating.add_argument("--out", type=Path, required=True, help="folder of the table and the plots")
+    evaluating.add_argument("--cards", type=Path, help="renew the model cards in this folder, as docs/models")
     for each in (fetching, evaluating, commands.choices["list"]):
         each.add_argument("--store", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
@@ -74,6 +76,9 @@ def _evaluate(networks: Networks, options: argparse.Namespace) -> int:
     module = importlib.import_module(EVALUATIONS[options.what])
     scores = module.run(options.folder, options.out, networks)
     print(json.dumps(scores, ensure_ascii=False, sort_keys=True))
+    report = options.out / f"{options.what}.md"
+    if options.cards is not None and report.is_file():
+        fill_cards(options.cards, options.what, report)
     return 0
 
 

@@ -41,8 +41,8 @@ def calibration_table(
                 "accept": round(accept, 4),
                 "false_accepts_counted": above,
                 "pairs": len(different),
-                "per_pair_upper_95": bound,
-                "per_search_upper_95": min(1.0, -float(np.expm1(people * np.log1p(-bound)))) if bound < 1 else 1.0,
+                "per_pair_upper_95": round(bound, 7),
+                "per_search_upper_95": round(-float(np.expm1(people * np.log1p(-bound))), 6) if bound < 1 else 1.0,
                 "per_search_normal_tail": WANTED,
                 "own_pairs_accepted": round(passing, 4),
             }

@@ -1,7 +1,7 @@
 """`evaluate faces FOLDER`: verification, identification and strangers on labelled pictures, each set apart."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from models.evaluate.attacks import KINDS, Shown
 from models.evaluate.calibration import calibration_table, impostors_of
 from models.evaluate.identification import Outcome, identify
 from models.evaluate.liveness import liveness_figures, motion_figures
-from models.evaluate.report import Figure, Plot, Report, Table, bootstrap, wilson
+from models.evaluate.report import Figure, Plot, Report, Table, bootstrap, upper_95, wilson
 from models.evaluate.verification import FAR_WANTED, Pairs, Rates, pairs_of, threshold_of
 from models.face.detector import FaceDetector
 from models.face.embedder import FaceEmbedder
@@ -25,6 +25,7 @@ from models.face.quality import assess
 from models.registry import Networks
 
 LEAST_PERSONS_TO_TUNE = 4
+LIVENESS_DRAWS = (12, 4)  # of each photograph: frames, clips
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".pgm"}
 
 
@@ -169,9 +170,9 @@ def _measure(
         "pairs_different": len(pairs.impostor),
         "cosine_same_mean": round(float(pairs.genuine.mean()), 4) if len(pairs.genuine) else None,
         "cosine_different_mean": round(float(pairs.impostor.mean()), 4) if len(pairs.impostor) else None,
-        "equal_error_rate": bootstrap(pairs.persons, rates.equal_error).as_json(),
-        "true_accepts_at_far_0.1%": bootstrap(pairs.persons, rates.true_accepts).as_json(),
-        "false_accepts_at_0_errors_upper_95": _counted(pairs),
+        "equal_error_rate": _with_interval(rates.equal_error, pairs).as_json(),
+        "true_accepts_at_far_0.1%": _with_interval(rates.true_accepts, pairs).as_json(),
+        "highest_of_different": _counted(pairs),
         "threshold_tuned": sorted({round(each, 4) for each in tuned.values()}),
         "threshold_fixed": fixed,
     }
@@ -186,13 +187,28 @@ def _measure(
     return result, outcomes
 
 
+def _with_interval(statistic: Callable[[NDArray[np.int64]], float], pairs: Pairs) -> Figure:
+    """A rate with the wider of two intervals: drawn over persons, and counted over pairs of one person.
+
+    The first alone collapses where nothing went wrong, the second alone takes pairs of one person for free.
+    """
+    drawn = bootstrap(pairs.persons, statistic)
+    if not np.isfinite(drawn.value):
+        return drawn
+    counted = wilson(round(drawn.value * len(pairs.genuine)), len(pairs.genuine))
+    return Figure(drawn.value, min(drawn.low, counted.low), max(drawn.high, counted.high), len(pairs.genuine))
+
+
 def _counted(pairs: Pairs) -> dict[str, Any]:
-    """At the threshold where no impostor of this set passes: the bound on what that stands for."""
+    """Above the highest cosine of two persons nobody was taken for another: the bound on what that stands for."""
     if not len(pairs.impostor):
         return {"n": 0}
-    top = float(pairs.impostor.max())
-    bound = wilson(0, len(pairs.impostor))
-    return {"cosine": round(top, 4), "upper": round(bound.high, 6), "n": bound.n}
+    count = len(pairs.impostor)
+    return {
+        "cosine": round(float(pairs.impostor.max()), 4),
+        "rate_upper_95": round(upper_95(0, count), 6),
+        "n": count,
+    }
 
 
 def _pair_rates(taken: Sequence[Taken], thresholds: dict[str, float]) -> dict[str, Any]:
@@ -227,8 +243,8 @@ def _liveness(report: Report, shown: Sequence[Shown], poses: list[list[float]], 
     if not shown:
         return {"note": "no colour pictures: liveness is not measured, and stays off on such cameras"}
     detector, module = FaceDetector(networks), MiniFasNets(networks)
-    found = liveness_figures(shown, detector, module)
-    moving = motion_figures(shown, poses, detector, FaceEmbedder(networks))
+    found = liveness_figures(shown, detector, module, draws=LIVENESS_DRAWS[0])
+    moving = motion_figures(shown, poses, detector, FaceEmbedder(networks), draws=LIVENESS_DRAWS[1])
     rows = [[kind, str(found.get(kind, "")), str(moving.get(kind, ""))] for kind in ("bona fide", *KINDS)]
     report.tables.append(
         Table(

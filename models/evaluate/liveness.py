@@ -13,14 +13,12 @@ from models.face.liveness import Liveness, LivenessModule, Verdict
 from models.face.motion import Motion, MotionLimits
 from models.face.picture import Face, Picture
 
-DRAWS = 12
-MOTION_DRAWS = 4
 MOST_FRAMES = 600  # of each kind, so that a large folder takes minutes and not hours
 _FRAME_MS = 66
 
 
 def liveness_figures(
-    shown: Sequence[Shown], detector: FaceDetector, module: LivenessModule, *, draws: int = DRAWS
+    shown: Sequence[Shown], detector: FaceDetector, module: LivenessModule, *, draws: int
 ) -> dict[str, Figure]:
     """`bona fide`: the share not let through; each attack: the share let through. No face found lets nobody through."""
 
@@ -42,7 +40,7 @@ def motion_figures(
     detector: FaceDetector,
     embedder: FaceEmbedder,
     *,
-    draws: int = MOTION_DRAWS,
+    draws: int,
 ) -> dict[str, Figure]:
     """The same for movement alone; an undecided end lets nobody through.
 

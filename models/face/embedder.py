@@ -22,6 +22,7 @@ class FaceEmbedder:
         self._session = networks.open(self.network.name, threads=threads)
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
+        self.dimensions = int(self._session.get_outputs()[0].shape[-1])
         settings = self.network.settings
         self._size_px = int(_setting(self.network, "size_px"))
         self._points = np.asarray(_setting(self.network, "points"), np.float64)

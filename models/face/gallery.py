@@ -76,7 +76,8 @@ class Gallery:
             room = max(_LEAST_ROOM, needed + needed // 2)
             grown = np.zeros((room, rows.vectors.shape[1] if rows.count else vectors.shape[1]), np.float32)
             owners = np.zeros(room, np.int64)
-            grown[: rows.count], owners[: rows.count] = rows.vectors[: rows.count], rows.persons[: rows.count]
+            if rows.count:
+                grown[: rows.count], owners[: rows.count] = rows.vectors[: rows.count], rows.persons[: rows.count]
             rows = _Rows(grown, owners, rows.count)
         rows.vectors[rows.count : needed] = vectors
         rows.persons[rows.count : needed] = person

@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -11,21 +12,29 @@ from models.face.errors import GalleryTorn
 from models.face.picture import DIMENSIONS
 
 EVERYWHERE: Final = -1
-TEMPLATE: Final = np.dtype(
-    [
-        ("person", "<i8"),
-        ("enrolled_ms", "<i8"),
-        ("number", "<u4"),
-        ("quality", "<f4"),
-        ("vector", "<f4", (DIMENSIONS,)),
-    ]
-)
 CONSENT: Final = np.dtype(
     [("person", "<i8"), ("place", "<i8"), ("given_ms", "<i8"), ("wording", "<u4"), ("spare", "<u4")]
 )
 TOMBSTONE: Final = np.dtype([("person", "<i8"), ("place", "<i8")])
 _COUNTS: Final = struct.Struct("<III")
 Records = NDArray[np.void]
+
+
+@cache
+def template_of(dimensions: int) -> np.dtype[np.void]:
+    """The record of a template with so many numbers."""
+    return np.dtype(
+        [
+            ("person", "<i8"),
+            ("enrolled_ms", "<i8"),
+            ("number", "<u4"),
+            ("quality", "<f4"),
+            ("vector", "<f4", (dimensions,)),
+        ]
+    )
+
+
+TEMPLATE: Final = template_of(DIMENSIONS)
 
 
 def none_of(kind: np.dtype[np.void]) -> Records:
@@ -47,12 +56,12 @@ class Frame:
         return b"".join((counts, self.templates.tobytes(), self.consents.tobytes(), self.tombstones.tobytes()))
 
 
-def unpack(payload: bytes) -> Frame:
+def unpack(payload: bytes, dimensions: int = DIMENSIONS) -> Frame:
     """Undo `pack`, without copying. Raises GalleryTorn where counts and length differ."""
     if len(payload) < _COUNTS.size:
         raise GalleryTorn("a frame is shorter than its counts")
     counts = _COUNTS.unpack_from(payload)
-    kinds = (TEMPLATE, CONSENT, TOMBSTONE)
+    kinds = (template_of(dimensions), CONSENT, TOMBSTONE)
     sizes = [count * kind.itemsize for count, kind in zip(counts, kinds, strict=True)]
     if _COUNTS.size + sum(sizes) != len(payload):
         raise GalleryTorn("the counts of a frame do not fit its length")

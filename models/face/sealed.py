@@ -76,10 +76,11 @@ class Header:
     gallery: bytes
     generation: int
     network: bytes
+    dimensions: int = DIMENSIONS
 
     def pack(self) -> bytes:
         """The fixed fields."""
-        return _FIXED.pack(MAGIC, DIMENSIONS, self.generation, self.gallery, self.network)
+        return _FIXED.pack(MAGIC, self.dimensions, self.generation, self.gallery, self.network)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,20 +153,20 @@ def new_head(header: Header, *, key: bytes, random: Random) -> tuple[bytes, Seal
     return bytes(head), sealer
 
 
-def read_head(data: bytes, *, key: bytes, network: bytes, random: Random) -> Sealer:
+def read_head(data: bytes, *, key: bytes, network: bytes, dimensions: int, random: Random) -> Sealer:
     """Undo `new_head`. Raises GalleryTorn (also under another device key) and GalleryOfAnotherNetwork."""
     if len(data) < FRAMES_AT:
         raise GalleryTorn("the file is shorter than its header")
-    magic, dimensions, generation, gallery, made_for = _FIXED.unpack_from(data)
+    magic, numbers, generation, gallery, made_for = _FIXED.unpack_from(data)
     if magic != MAGIC:
         raise GalleryTorn("this is no gallery")
-    header = Header(gallery, generation, made_for)
+    header = Header(gallery, generation, made_for, numbers)
     try:
         sealed = data[_KEY_AT : _KEY_AT + _SEALED_KEY_SIZE]
         data_key = open_sealed(key=key, sealed=sealed, associated=data[: _FIXED.size])
     except BadCiphertext as error:
         raise GalleryTorn("the header is damaged, or sealed for another device") from error
-    if made_for != network or dimensions != DIMENSIONS:
+    if (made_for, numbers) != (network, dimensions):
         raise GalleryOfAnotherNetwork("the templates were made by another embedding network: enrol anew")
     return Sealer(header, data_key, random)
 

@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -13,7 +13,18 @@ from numpy.typing import NDArray
 from models.face.errors import EnrolmentRefused, GalleryBusy, GalleryTorn
 from models.face.gallery import Gallery
 from models.face.picture import DIMENSIONS
-from models.face.records import CONSENT, EVERYWHERE, TEMPLATE, TOMBSTONE, Frame, People, gathered, none_of, unpack
+from models.face.records import (
+    CONSENT,
+    EVERYWHERE,
+    TEMPLATE,
+    TOMBSTONE,
+    Frame,
+    People,
+    gathered,
+    none_of,
+    template_of,
+    unpack,
+)
 from models.face.sealed import (
     FRAMES_AT,
     Commit,
@@ -100,6 +111,7 @@ class FaceVault:
         key: bytes,
         network: bytes,
         random: Random,
+        dimensions: int = DIMENSIONS,
         disk_of: Callable[[BinaryIO], Disk] = FileDisk,
     ) -> "FaceVault":
         """The gallery at a path, new and empty where there is none.
@@ -115,9 +127,9 @@ class FaceVault:
             vault = cls(path, file, key, random, disk_of)
             data = file.read()
             if data:
-                vault._load(data, network)
+                vault._load(data, network, dimensions)
             else:
-                vault._replace_by(Header(random(_ID_SIZE), 1, network))
+                vault._replace_by(Header(random(_ID_SIZE), 1, network, dimensions))
             if vault._people.erasing:
                 vault._rewrite()
             return vault
@@ -171,7 +183,7 @@ class FaceVault:
         """Store people, all of them or none. Who is there already is replaced. Raises EnrolmentRefused."""
         given = list(enrolments)
         for each in given:
-            _check(each)
+            _check(each, self.header.dimensions)
         if len({each.person for each in given}) != len(given):
             raise EnrolmentRefused("a person stands twice in one enrolment")
         known = self.people
@@ -209,12 +221,12 @@ class FaceVault:
             raise RuntimeError("use FaceVault.open")
         return self._sealer
 
-    def _load(self, data: bytes, network: bytes) -> None:
-        self._sealer = read_head(data, key=self._key, network=network, random=self._random)
+    def _load(self, data: bytes, network: bytes, dimensions: int) -> None:
+        self._sealer = read_head(data, key=self._key, network=network, dimensions=dimensions, random=self._random)
         frames: list[Frame] = []
         try:
             for payload, commit in read_frames(self._sealer, data):
-                frames.append(unpack(payload))
+                frames.append(unpack(payload, dimensions))
                 self._commit = commit
         except GalleryTorn as error:
             raise GalleryTorn(str(error), readable=sum(len(frame.templates) for frame in frames)) from error
@@ -239,7 +251,7 @@ class FaceVault:
 
     def _rewrite(self) -> None:
         """Write what stands into a new file under a fresh key, and make the old one unreadable."""
-        self._replace_by(Header(self.header.gallery, self.header.generation + 1, self.header.network))
+        self._replace_by(replace(self.header, generation=self.header.generation + 1))
 
     def _replace_by(self, header: Header) -> None:
         part = self._path.with_name(f".{self._path.name}.{self._random(4).hex()}.part")
@@ -283,14 +295,14 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _check(enrolment: Enrolment) -> None:
+def _check(enrolment: Enrolment, dimensions: int) -> None:
     vectors = enrolment.vectors
     if not enrolment.consents:
         raise EnrolmentRefused(f"person {enrolment.person} consented nowhere")
     if enrolment.person < 0 or any(consent.place < 0 for consent in enrolment.consents):
         raise EnrolmentRefused("ids of people and places are not negative")
-    if vectors.ndim != 2 or vectors.shape[1] != DIMENSIONS:  # noqa: PLR2004  rows and numbers
-        raise EnrolmentRefused(f"a template has {DIMENSIONS} numbers")
+    if vectors.ndim != 2 or vectors.shape[1] != dimensions:  # noqa: PLR2004  rows and numbers
+        raise EnrolmentRefused(f"a template has {dimensions} numbers here")
     if not 1 <= len(vectors) <= MOST_TEMPLATES:
         raise EnrolmentRefused(f"a person has 1 to {MOST_TEMPLATES} templates")
     if not np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=_LENGTH_ERROR):
@@ -298,7 +310,7 @@ def _check(enrolment: Enrolment) -> None:
 
 
 def _templates(enrolment: Enrolment) -> NDArray[np.void]:
-    records = np.zeros(len(enrolment.vectors), TEMPLATE)
+    records = np.zeros(len(enrolment.vectors), template_of(enrolment.vectors.shape[1]))
     records["person"] = enrolment.person
     records["enrolled_ms"] = enrolment.enrolled_ms
     records["number"] = np.arange(len(records))

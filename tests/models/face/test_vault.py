@@ -300,3 +300,21 @@ def test_a_power_cut_while_the_gallery_is_made_leaves_none_or_an_empty_one(path:
         vault.enrol([person(1)])
         assert vault.people == {1}
         vault.close()
+
+
+def test_a_stronger_network_may_have_longer_templates(path: Path) -> None:
+    def opened_for(dimensions: int) -> FaceVault:
+        return FaceVault.open(path, key=KEY, network=NETWORK, random=secrets.token_bytes, dimensions=dimensions)
+
+    vault = opened_for(512)
+    vector = np.zeros((1, 512), np.float32)
+    vector[0, 7] = 1
+    vault.enrol([Enrolment(1, vector, (Consent(1, 1, 0),), 0)])
+    with pytest.raises(EnrolmentRefused, match="512"):
+        vault.enrol([person(2)])
+    vault.close()
+    with pytest.raises(GalleryOfAnotherNetwork):
+        opened_for(128)
+    vault = opened_for(512)
+    assert vault.at(1).search(vector[0])[0].score == 1.0
+    vault.close()
