@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from models.errors import NetworkDamaged, RecognitionError
+from models.errors import NetworkDamaged, RecognitionError, SourceUnreachable
 from models.evaluate.cards import fill_cards
 from models.fetch import TIMEOUT_S, fetch
 from models.registry import DEFAULT_STORE, Networks
@@ -57,6 +57,9 @@ def _fetch(networks: Networks, options: argparse.Namespace) -> int:
         try:
             path = fetch(networks, name, folder=options.folder, timeout_s=options.timeout_s)
             print(f"{name}: stored at {path}")
+        except SourceUnreachable as error:
+            print(f"{name}: {error}; the rest is not asked for", file=sys.stderr)
+            return max(status, 1)
         except RecognitionError as error:
             print(f"{name}: {error}", file=sys.stderr)
             status = max(status, 2 if isinstance(error, NetworkDamaged) else 1)

@@ -21,5 +21,9 @@ class NetworkUnavailable(RecognitionError):
     """It could not be had now (no network, no such file, a conversion is needed): another source may do."""
 
 
+class SourceUnreachable(NetworkUnavailable):
+    """The public source does not answer: no use in asking it for the next file."""
+
+
 class RegistryMalformed(RecognitionError):
     """An entry of the registry lacks a field or has a wrong one: mend the entry."""

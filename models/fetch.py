@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from models.errors import NetworkDamaged, NetworkUnavailable
+from models.errors import NetworkDamaged, NetworkUnavailable, SourceUnreachable
 from models.registry import Network, Networks, sha256_of
 
 TIMEOUT_S = 10.0
@@ -17,8 +17,8 @@ _CHUNK = 1 << 16
 def fetch(networks: Networks, name: str, *, folder: Path | None = None, timeout_s: float = TIMEOUT_S) -> Path:
     """Store one network, from a folder or from its public address; answers where it lies.
 
-    Raises NetworkUnavailable where it cannot be had, NetworkDamaged where the digest is another. What was in the
-    store before stays until the new file has proved right.
+    Raises NetworkUnavailable (SourceUnreachable) where it cannot be had, NetworkDamaged where the digest is another.
+    What was in the store before stays until the new file has proved right.
     """
     entry = networks.entry(name)
     target = networks.store / entry.file
@@ -94,7 +94,9 @@ def _read(address: str, timeout_s: float, *, most: int = 1 << 20) -> bytes:
         with urllib.request.urlopen(address, timeout=timeout_s) as answer:  # noqa: S310  built by Source.address: https
             return bytes(answer.read(most + 1))
     except (urllib.error.URLError, OSError, ValueError) as error:
-        raise NetworkUnavailable(f"{address} cannot be read: {error}") from error
+        if isinstance(error, urllib.error.HTTPError):
+            raise NetworkUnavailable(f"{address} answers {error.code}") from error
+        raise SourceUnreachable(f"{address} cannot be read: {error}") from error
 
 
 def _put(path: Path, content: bytes) -> None:

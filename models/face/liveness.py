@@ -62,17 +62,17 @@ class MiniFasNets:
     certificate = ""
     works_on_grey = False
 
-    def __init__(self, networks: Networks, *, least: float = 0.5, threads: int = 1) -> None:
+    def __init__(self, networks: Networks, *, threads: int = 1) -> None:
         entries = [networks.named(role) for role in ROLES]
         self._scales = [float(entry.settings["crop_scale"]) for entry in entries]
         self._live = [int(entry.settings["live_index"]) for entry in entries]
         self._sessions = [networks.open(entry.name, threads=threads) for entry in entries]
         self._inputs = [session.get_inputs()[0].name for session in self._sessions]
-        self._least = least
+        self._least = max(float(entry.settings.get("least_live", 0.5)) for entry in entries)
         self._buffer = np.zeros((1, 3, _INPUT_PX, _INPUT_PX), np.float32)
 
     def judge(self, picture: Picture, face: Face) -> Liveness:
-        """See `LivenessModule`; alive needs the largest of the three averaged shares, and at least `least`."""
+        """See `LivenessModule`; alive is the largest averaged share that also reaches the registry's `least_live`."""
         shares = np.zeros(3, np.float64)
         for session, name, scale in zip(self._sessions, self._inputs, self._scales, strict=True):
             crop = crop_around(picture, face, scale)

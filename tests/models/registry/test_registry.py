@@ -164,6 +164,21 @@ def test_an_unknown_name_is_told_the_known_ones(tmp_path: Path) -> None:
         Networks(tmp_path).path("yonet")
 
 
+def test_without_a_connection_the_command_asks_once_and_gives_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def no_connection(address: str, timeout: float) -> None:
+        asked.append(address)
+        raise TimeoutError
+
+    monkeypatch.setattr("urllib.request.urlopen", no_connection)
+    assert main(["--store", str(tmp_path), "fetch", "--timeout", "2"]) == 1
+    assert len(asked) == 1, "a gateway without a network starts within one time-out"
+    assert "the rest is not asked for" in capsys.readouterr().err
+
+
 def test_the_command_fetches_lists_and_fails_by_its_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = require_networks().store
     store = str(tmp_path / "store")
