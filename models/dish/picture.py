@@ -36,13 +36,12 @@ def views(picture: Picture, size_px: int) -> NDArray[np.float32]:
     height, width = picture.shape[:2]
     side = min(height, width)
     boxes = [(height, width), (side, side)] + [(int(height * part), int(width * part)) for part in (0.7, 0.5)]
-    out = np.empty((len(boxes), 3, size_px, size_px), np.float32)
-    for place, (high, wide) in enumerate(boxes):
+    parts = []
+    for high, wide in boxes:
         top, left = (height - high) // 2, (width - wide) // 2
         part = picture[top : top + high, left : left + wide]
-        squeezed = cv2.resize(part, (size_px, size_px), interpolation=cv2.INTER_AREA)
-        out[place] = squeezed[:, :, ::-1].transpose(2, 0, 1)
-    return out
+        parts.append(cv2.resize(part, (size_px, size_px), interpolation=cv2.INTER_AREA))
+    return np.asarray(cv2.dnn.blobFromImages(parts, swapRB=True), dtype=np.float32)
 
 
 def unit(vector: NDArray[np.float32]) -> Vector:

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.dish.picture import Picture
-from models.tableware.grain import apart_from_ware, features
+from models.tableware.grain import apart_from_ware, features, product
 from models.tableware.ware import Box, Ware
 
 Mask = NDArray[np.uint8]  # 255 where the thing is
 
 WEIGHTS_FILE: Final = Path(__file__).with_name("food.npz")
-WORK_PX: Final = 480  # width at which pixels are looked at; the weights belong to it
+WORK_PX: Final = 320  # width at which pixels are looked at; the weights belong to it
 _USED: Final = 0.97  # of the radius: the rim's own edge is not food
 _LEAST_SHARE: Final = 0.015  # of the ware's area: less is a crumb
 _ALIKE: Final = 16.0  # lumps whose colours differ by less, in Lab of bytes, are one dish
@@ -23,7 +23,7 @@ _ALIKE: Final = 16.0  # lumps whose colours differ by less, in Lab of bytes, are
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """Food lying together: its mask in the picture, its box and area in pixels, and the ware it lies on."""
+    """Food lying together: the ware it lies on, its box in the picture, its mask within the box, and its area."""
 
     ware: Ware
     mask: Mask
@@ -42,8 +42,8 @@ class Weights:
 
     def food(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """The chance for each row of features."""
-        hidden = np.maximum(rows @ self.first + self.first_bias, 0)
-        power = np.clip((hidden @ self.second + self.second_bias)[:, 0], -50, 50)
+        hidden = np.maximum(product(rows, self.first) + self.first_bias, 0)
+        power = np.clip(product(hidden, self.second)[:, 0] + self.second_bias, -50, 50)
         return np.asarray(1 / (1 + np.exp(-power)), dtype=np.float32)
 
 
@@ -66,62 +66,78 @@ class FoodFinder:
         """The weights to use; for a picture learnt from (by the SHA-256 of its file) those made without its tray."""
         return self._sets[self._learnt.get(digest, "all")]
 
-    def mask(self, picture: Picture, ware: Ware, *, digest: str = "") -> Mask:
-        """All the food on one ware, at the picture's own size; nothing where the ware is empty."""
-        small, scaled, inside = _scaled(picture, ware)
-        lab = cv2.cvtColor(cv2.GaussianBlur(small, (0, 0), 0.8), cv2.COLOR_BGR2LAB).astype(np.float32)
-        chance = np.zeros(inside.shape, np.float32)
-        rows = features(lab, apart_from_ware(lab, inside), inside, radius=scaled.radius)
-        chance[inside] = self.weights(digest).food(rows)
-        marked = np.where(cv2.GaussianBlur(chance, (0, 0), 2.0) > 0.5, 255, 0).astype(np.uint8)  # noqa: PLR2004
-        marked = _morphed(_morphed(marked, cv2.MORPH_OPEN, 5), cv2.MORPH_CLOSE, 9)
-        marked = _filled(_large(marked, _LEAST_SHARE * float(inside.sum())))
-        back = cv2.resize(marked, (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_LINEAR)
-        return np.where(back > 127, 255, 0).astype(np.uint8)  # noqa: PLR2004  half of 255
-
     def portions(self, picture: Picture, ware: Ware, *, digest: str = "") -> list[Portion]:
         """The food on one ware by dish: lumps apart from one another and of another colour are different dishes."""
-        mask = self.mask(picture, ware, digest=digest)
+        patch = patch_of(picture, ware)
+        mask = self._mask(patch, self.weights(digest))
         number, labels = cv2.connectedComponents(mask)
-        lab = cv2.cvtColor(picture, cv2.COLOR_BGR2LAB).astype(np.float32)
-        lumps = [np.where(labels == each, 255, 0).astype(np.uint8) for each in range(1, number)]
-        lumps.sort(key=lambda lump: -int((lump > 0).sum()))
-        groups: list[tuple[Mask, NDArray[np.float32]]] = []
+        lumps = [labels == each for each in range(1, number)]
+        lumps.sort(key=lambda lump: -int(lump.sum()))
+        groups: list[tuple[NDArray[np.bool_], NDArray[np.float32]]] = []
         for lump in lumps:
-            colour = lab[lump > 0].mean(axis=0)
+            colour = patch.lab[lump].mean(axis=0)
             for place, (joined, other) in enumerate(groups):
                 if float(np.linalg.norm(colour - other)) < _ALIKE:
-                    groups[place] = (np.maximum(joined, lump), other)
+                    groups[place] = (joined | lump, other)
                     break
             else:
                 groups.append((lump, colour))
-        return [portion(ware, group) for group, _ in groups]
+        return [_portion(ware, patch, group) for group, _ in groups]
+
+    def _mask(self, patch: "Patch", weights: Weights) -> Mask:
+        """All the food in a patch; nothing where the ware is empty."""
+        chance = weights.food(patch.rows()).reshape(patch.inside.shape) * patch.inside
+        marked = np.where(cv2.GaussianBlur(chance, (0, 0), 1.4) > 0.5, 255, 0).astype(np.uint8)  # noqa: PLR2004
+        marked = _morphed(_morphed(marked, cv2.MORPH_OPEN, 3), cv2.MORPH_CLOSE, 7)
+        return _filled(_large(marked, _LEAST_SHARE * float(patch.inside.sum())))
 
 
-def portion(ware: Ware, mask: Mask) -> Portion:
-    """The portion of a mask that is not empty."""
-    x, y, width, height = cv2.boundingRect(mask)
-    return Portion(ware, mask, (float(x), float(y), float(width), float(height)), int((mask > 0).sum()))
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """The part of a picture around one ware at the working size: `ratio` of the picture's, from its left, top on."""
+
+    lab: NDArray[np.float32]
+    inside: NDArray[np.bool_]
+    radius: float
+    left: int
+    top: int
+    ratio: float
+    whole: tuple[int, int]  # height and width of the picture
+
+    def rows(self) -> NDArray[np.float32]:
+        """The features of every pixel, row by row."""
+        return features(self.lab, apart_from_ware(self.lab, self.inside), self.inside, radius=self.radius)
 
 
-def pixel_rows(picture: Picture, ware: Ware) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """What training learns from: the features of the pixels inside, and where they are at the working size."""
-    small, scaled, inside = _scaled(picture, ware)
-    lab = cv2.cvtColor(cv2.GaussianBlur(small, (0, 0), 0.8), cv2.COLOR_BGR2LAB).astype(np.float32)
-    return features(lab, apart_from_ware(lab, inside), inside, radius=scaled.radius), inside
+def patch_of(picture: Picture, ware: Ware) -> Patch:
+    """The patch of a ware; what lies outside of the picture is left out."""
+    ratio, (height, width) = WORK_PX / picture.shape[1], picture.shape[:2]
+    left, top = max(0, int(ware.x - ware.radius)), max(0, int(ware.y - ware.radius))
+    right, bottom = min(width, int(ware.x + ware.radius) + 1), min(height, int(ware.y + ware.radius) + 1)
+    small = cv2.resize(picture[top:bottom, left:right], None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA)
+    lab = cv2.cvtColor(cv2.GaussianBlur(small, (3, 3), 0.6), cv2.COLOR_BGR2LAB).astype(np.float32)
+    centre = Ware((ware.x - left) * ratio, (ware.y - top) * ratio, ware.radius * ratio, ware.score)
+    inside = centre.mask(*small.shape[:2], share=_USED) > 0
+    return Patch(lab, inside, centre.radius, left, top, ratio, (height, width))
 
 
-def _scaled(picture: Picture, ware: Ware) -> tuple[Picture, Ware, NDArray[np.bool_]]:
-    ratio = WORK_PX / picture.shape[1]
-    small = np.asarray(cv2.resize(picture, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    scaled = Ware(ware.x * ratio, ware.y * ratio, ware.radius * ratio, ware.score)
-    return small, scaled, scaled.mask(*small.shape[:2], share=_USED) > 0
+def _portion(ware: Ware, patch: Patch, lump: NDArray[np.bool_]) -> Portion:
+    """The portion of a lump, at the picture's own size."""
+    x, y, wide, high = cv2.boundingRect(np.where(lump, 255, 0).astype(np.uint8))
+    part = np.where(lump[y : y + high, x : x + wide], 255, 0).astype(np.uint8)
+    left, top = round(patch.left + x / patch.ratio), round(patch.top + y / patch.ratio)
+    width = max(1, min(patch.whole[1] - left, round(wide / patch.ratio)))
+    height = max(1, min(patch.whole[0] - top, round(high / patch.ratio)))
+    mask = np.where(cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR) > 127, 255, 0)  # noqa: PLR2004
+    box = float(left), float(top), float(width), float(height)
+    return Portion(ware, mask.astype(np.uint8), box, int(np.count_nonzero(mask)))
 
 
 def _large(marked: Mask, least: float) -> Mask:
-    number, labels, stats, _ = cv2.connectedComponentsWithStats(marked)
-    keep = [each for each in range(1, number) if stats[each, cv2.CC_STAT_AREA] >= least]
-    return np.where(np.isin(labels, keep), 255, 0).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(marked)
+    kept = np.where(stats[:, cv2.CC_STAT_AREA] >= least, 255, 0).astype(np.uint8)
+    kept[0] = 0
+    return np.asarray(kept[labels], dtype=np.uint8)
 
 
 def _filled(marked: Mask) -> Mask:

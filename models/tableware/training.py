@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from models.dish.picture import Picture
 from models.registry import Networks
-from models.tableware.food import WEIGHTS_FILE, WORK_PX, Weights, pixel_rows
+from models.tableware.food import WEIGHTS_FILE, Weights, patch_of
 from models.tableware.hints import bowl_boxes
 from models.tableware.ware import find_ware
 
@@ -26,6 +26,8 @@ _HIDDEN: Final = 24
 _STEPS: Final = 2500
 _BATCH: Final = 1024
 _OF_ONE: Final = 4000  # pixels of one ware
+_SHAKE: Final = 0.3  # in deviations of each feature
+_DECAY: Final = 1e-3
 _SEED: Final = 20261120
 
 
@@ -48,12 +50,14 @@ def marked_wares(data: Path, networks: Networks) -> tuple[list[Marked], dict[str
         digests[hashlib.sha256(path.read_bytes()).hexdigest()] = tray
         picture: Picture = np.asarray(cv2.imread(str(path)), dtype=np.uint8)
         mask = cv2.imread(str(data / row["mask"]), cv2.IMREAD_GRAYSCALE)
-        food = cv2.resize(
-            np.where(np.asarray(mask) > 0, 255, 0).astype(np.uint8), _size(picture), interpolation=cv2.INTER_AREA
-        )
+        food = np.where(np.asarray(mask) > 0, 255, 0).astype(np.uint8)
         for ware in find_ware(picture, bowl_boxes(picture, networks)):
-            rows, inside = pixel_rows(picture, ware)
-            found.append(Marked(tray, rows, food[inside] > 127))  # noqa: PLR2004  half of 255
+            patch = patch_of(picture, ware)
+            high, wide = patch.inside.shape
+            part = food[patch.top :, patch.left :][: round(high / patch.ratio), : round(wide / patch.ratio)]
+            small = cv2.resize(part, (wide, high), interpolation=cv2.INTER_AREA)
+            inside = patch.inside.ravel()
+            found.append(Marked(tray, patch.rows()[inside], small.ravel()[inside] > 127))  # noqa: PLR2004  half of 255
     return found, digests
 
 
@@ -75,7 +79,7 @@ def learn(wares: Sequence[Marked]) -> Weights:
     speed, power = [np.zeros_like(layer) for layer in layers], [np.zeros_like(layer) for layer in layers]
     for step in range(1, _STEPS + 1):
         pick = chance.integers(0, len(rows), _BATCH)
-        slopes = _slopes(layers, rows[pick] + chance.normal(0, 0.1, (_BATCH, width)), food[pick])
+        slopes = _slopes(layers, rows[pick] + chance.normal(0, _SHAKE, (_BATCH, width)), food[pick])
         for place, slope in enumerate(slopes):
             speed[place] = 0.9 * speed[place] + 0.1 * slope
             power[place] = 0.99 * power[place] + 0.01 * slope**2
@@ -94,7 +98,7 @@ def _slopes(
     said = 1 / (1 + np.exp(-(hidden @ second + second_bias)[:, 0]))
     wrong = ((said - food) / len(food))[:, None]
     back = wrong @ second.T * (hidden > 0)
-    return [rows.T @ back + 1e-4 * first, back.sum(axis=0), hidden.T @ wrong + 1e-4 * second, wrong.sum(axis=0)]
+    return [rows.T @ back + _DECAY * first, back.sum(axis=0), hidden.T @ wrong + _DECAY * second, wrong.sum(axis=0)]
 
 
 def store(path: Path, sets: dict[str, Weights], digests: dict[str, str]) -> None:
@@ -105,11 +109,6 @@ def store(path: Path, sets: dict[str, Weights], digests: dict[str, str]) -> None
             parts[f"{name}/{place}"] = part
     parts |= {"digests": np.array(list(digests)), "without": np.array(list(digests.values()))}
     np.savez_compressed(path, **parts)
-
-
-def _size(picture: Picture) -> tuple[int, int]:
-    ratio = WORK_PX / picture.shape[1]
-    return round(picture.shape[1] * ratio), round(picture.shape[0] * ratio)
 
 
 if __name__ == "__main__":

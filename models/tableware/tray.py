@@ -6,7 +6,6 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from models.dish.embedder import Describer
 from models.dish.errors import PictureUnusable
@@ -42,12 +41,11 @@ def find_portions(
 
 def cut_out(picture: Picture, portion: Portion) -> Picture:
     """The portion alone, what is not food turned grey, with a small margin."""
-    x, y, width, height = portion.box
-    edge = _MARGIN * max(width, height)
-    top, left = max(0, int(y - edge)), max(0, int(x - edge))
-    bottom, right = int(y + height + edge) + 1, int(x + width + edge) + 1
-    part, mask = picture[top:bottom, left:right], portion.mask[top:bottom, left:right]
-    return np.where(mask[:, :, None] > 0, part, _GREY).astype(np.uint8)
+    x, y, width, height = (int(value) for value in portion.box)
+    edge = round(_MARGIN * max(width, height))
+    cut = np.full((height + 2 * edge, width + 2 * edge, 3), _GREY, np.uint8)
+    cv2.copyTo(picture[y : y + height, x : x + width], portion.mask, cut[edge : edge + height, edge : edge + width])
+    return cut
 
 
 def vectors(picture: Picture, portions: Sequence[Portion], describer: Describer) -> list[Vector | None]:
@@ -92,9 +90,3 @@ def overlap(first: Box, second: Box) -> float:
     both = max(0.0, wide) * max(0.0, high)
     total = first[2] * first[3] + second[2] * second[3] - both
     return both / total if total > 0 else 0.0
-
-
-def mean_colour(picture: Picture, portion: Portion) -> NDArray[np.float32]:
-    """The mean colour of a portion in Lab of bytes."""
-    lab = cv2.cvtColor(picture, cv2.COLOR_BGR2LAB).astype(np.float32)
-    return np.asarray(lab[portion.mask > 0].mean(axis=0), dtype=np.float32)

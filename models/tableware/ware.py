@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.dish.picture import Picture, usable
 
-WORK_PX: Final = 640  # width at which everything is looked for
+WORK_PX: Final = 480  # width at which everything is looked for
 LEAST_RADIUS: Final = 0.115  # of the width of the picture: below it are cups
 MOST_RADIUS: Final = 0.28
 _BLUR: Final = 5
@@ -53,7 +53,7 @@ def find_ware(picture: Picture, hints: Sequence[Box] = ()) -> list[Ware]:
     circles = cv2.HoughCircles(
         cv2.medianBlur(grey, _BLUR),
         cv2.HOUGH_GRADIENT_ALT,
-        1.5,
+        2.0,
         WORK_PX * 0.09,
         param1=_EDGE,
         param2=_ROUND,
