@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.evaluate.report import Curve, Plot, Report, Table, upper_95
 from models.evaluate.verification import Pairs
@@ -25,35 +26,17 @@ def calibration_table(
     report: Report, impostors: Impostors, pairs: Mapping[str, Pairs], *, networks: str, least: float
 ) -> dict[str, Any]:
     """One row a gallery size: threshold, what was counted above it with its bound, and what the normal tail says."""
-    if impostors.pairs == 0:
-        return {"note": "no pairs of different people"}
     different = np.concatenate([each.impostor for each in pairs.values()])
     same = np.concatenate([each.genuine for each in pairs.values()])
-    rows, found = [], []
-    for people in GALLERIES:
-        accept = accept_for(people, impostors, wanted=WANTED, least=least)
-        above = int((different >= accept).sum())
-        bound = upper_95(above, len(different))
-        passing = float((same >= accept).mean()) if len(same) else float("nan")
-        found.append(
-            {
-                "people": people,
-                "accept": round(accept, 4),
-                "false_accepts_counted": above,
-                "pairs": len(different),
-                "per_pair_upper_95": round(bound, 7),
-                "per_search_upper_95": round(-float(np.expm1(people * np.log1p(-bound))), 6) if bound < 1 else 1.0,
-                "per_search_normal_tail": WANTED,
-                "own_pairs_accepted": round(passing, 4),
-            }
-        )
-        rows.append(list(found[-1].values()))
+    if not len(different) or not len(same):
+        return {"note": "needs pairs of one person and of two"}
+    found = [_gallery(people, impostors, different, same, least) for people in GALLERIES]
     report.tables.append(
         Table(
             f"Accepting thresholds of {networks} by gallery size, for one stranger in {1 / WANTED:.0f} let in. Only "
             "the counted bound is measured; the normal tail is an extrapolation",
             list(found[0]),
-            rows,
+            [list(each.values()) for each in found],
         )
     )
     report.plots.append(
@@ -71,4 +54,23 @@ def calibration_table(
         "impostor_deviation": round(impostors.deviation, 5),
         "pairs": impostors.pairs,
         "galleries": found,
+    }
+
+
+def _gallery(
+    people: int, impostors: Impostors, different: NDArray[np.float64], same: NDArray[np.float64], least: float
+) -> dict[str, float]:
+    """One gallery size: its threshold, and what that stands for."""
+    accept = accept_for(people, impostors, wanted=WANTED, least=least)
+    above = int((different >= accept).sum())
+    bound = upper_95(above, len(different))
+    return {
+        "people": people,
+        "accept": round(accept, 4),
+        "false_accepts_counted": above,
+        "pairs": len(different),
+        "per_pair_upper_95": round(bound, 7),
+        "per_search_upper_95": round(-float(np.expm1(people * np.log1p(-bound))), 6) if bound < 1 else 1.0,
+        "per_search_normal_tail": WANTED,
+        "own_pairs_accepted": round(float((same >= accept).mean()), 4),
     }

@@ -127,9 +127,16 @@ class FacePipeline:
 
 
 class Encounter:
-    """Several frames of whoever stands before the camera. A face pays once the frames agree on person and liveness."""
+    """Several frames of whoever stands before the camera. A face pays once the frames agree on person and liveness.
 
-    def __init__(self, *, challenge: Challenge | None = None, frames: int = FRAMES_TO_PAY) -> None:
+    With `needs_motion` whoever stands quite still is asked for a second factor. That is slower; but a print that fills
+    the view, which single frames let through too often, would have to turn like a head.
+    """
+
+    def __init__(
+        self, *, challenge: Challenge | None = None, frames: int = FRAMES_TO_PAY, needs_motion: bool = False
+    ) -> None:
+        self._needs_motion = needs_motion
         self._frames = max(1, min(frames, _FRAMES_KEPT))
         self._challenge = challenge
         self._motion = Motion()
@@ -151,7 +158,8 @@ class Encounter:
 
     def _checks(self, sight: Sight, at_ms: int) -> list[Verdict]:
         assert sight.face is not None
-        found = [self._motion.judge().verdict]
+        motion = self._motion.judge().verdict
+        found = [Verdict.UNAVAILABLE if self._needs_motion and motion is Verdict.UNDECIDED else motion]
         if self._challenge is not None:
             answered = self._challenge.add(sight.face, at_ms).verdict
             found.append(Verdict.UNAVAILABLE if answered is Verdict.UNDECIDED else answered)

@@ -224,3 +224,13 @@ def test_an_open_challenge_keeps_the_face_from_paying(pipeline: FacePipeline, ga
         for number, sight in enumerate(sights(pipeline, gallery, "fr-obama/03.jpg", 4))
     ]
     assert answers[-1].reasons == (Reason.LIVENESS_ABSENT,)
+
+
+def test_where_movement_is_needed_whoever_stands_still_is_asked(pipeline: FacePipeline, gallery: Gallery) -> None:
+    encounter = Encounter(needs_motion=True)
+    answers = [
+        encounter.add(sight, number * 120)
+        for number, sight in enumerate(sights(pipeline, gallery, "fr-obama/03.jpg", 7))
+    ]
+    assert answers[-1].answer is Answer.SECOND_FACTOR
+    assert answers[-1].reasons == (Reason.LIVENESS_ABSENT,)
