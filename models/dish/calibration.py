@@ -38,7 +38,7 @@ class Calibration:
 
     base: float
     weight: float
-    accept: float = 0.9
+    accept: float = 0.8
     ask: float = 0.3
     floor: float = 0.5
 
@@ -72,7 +72,7 @@ def calibrate(sets: Sequence[Sequence[Case]]) -> tuple[float, float]:
 
 
 FETCHED: Final = Calibration(base=-2.13, weight=4.44)
-OWN: Final = Calibration(base=-2.13, weight=4.44)
+OWN: Final = Calibration(base=-2.29, weight=4.38)
 
 
 def calibration_of(describer: Describer) -> Calibration:

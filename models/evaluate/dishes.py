@@ -23,7 +23,7 @@ from models.evaluate.few_shot import (
     systems,
     top,
 )
-from models.evaluate.open_set import asking_curve, outcomes, trials
+from models.evaluate.open_set import asking_curve, lead_table, open_table, outcomes, trials
 from models.evaluate.report import Report, Table
 from models.registry import Networks
 
@@ -56,7 +56,7 @@ def run(folder: Path, out: Path, networks: Networks) -> dict[str, Any]:
                 for below in (1, 5)
             }
         scores["systems"][label] = {"name": describer.name, **result}
-    report.tables.append(table(scores))
+    report.tables += [table(scores), lead_table(scores["systems"]), open_table(scores["systems"])]
     report.write(out, scores)
     return scores
 

@@ -1,6 +1,6 @@
 """Pictures of things never taught: what is charged in silence, and how often a person is asked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from models.dish.calibration import Calibration, Case
 from models.dish.recogniser import judge
 from models.evaluate.few_shot import SEED, means
 from models.evaluate.halves import half
-from models.evaluate.report import Curve, Plot, wilson
+from models.evaluate.report import Curve, Plot, Table, wilson
 
 MENU: Final = 12  # dishes on offer at one time; a menu of the day has about as many
 
@@ -89,3 +89,33 @@ def asking_curve(name: str, found: Sequence[Trial], calibration: Calibration) ->
     taken = [(level, sum(each >= level for each in other) / max(1, len(other))) for level in levels]
     curves = [Curve("taught: asked", asked), Curve("taught: wrong", wrong), Curve("not taught: charged", taken)]
     return Plot(name, "Asking, by the level from which an answer is accepted", "accepted from", "share", curves)
+
+
+def open_table(systems: Mapping[str, Any]) -> Table:
+    """What was said of taught things and of others, by system and half."""
+    lines: list[list[object]] = []
+    for label, result in systems.items():
+        for part, found in result.get("open_set", {}).items():
+            lines += [
+                [
+                    label,
+                    part,
+                    name.replace("_", " "),
+                    f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})",
+                    figure["n"],
+                ]
+                for name, figure in found.items()
+            ]
+    return Table(
+        f"Taught and never taught, {MENU} dishes on the menu", ["system", "classes", "what", "share", "n"], lines
+    )
+
+
+def lead_table(systems: Mapping[str, Any]) -> Table:
+    """By how much each system is above the base line on the same pictures."""
+    lines: list[list[object]] = [
+        [label, name.replace("_", " "), f"{figure['value']:+.3f} ({figure['low']:+.3f} to {figure['high']:+.3f})"]
+        for label, result in systems.items()
+        for name, figure in result.get("lead_over_base_line", {}).items()
+    ]
+    return Table("Lead over the base line", ["system", "pictures taught", "lead"], lines)

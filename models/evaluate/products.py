@@ -25,7 +25,7 @@ from models.evaluate.few_shot import (
     systems,
     top,
 )
-from models.evaluate.open_set import asking_curve, outcomes, trials
+from models.evaluate.open_set import asking_curve, lead_table, open_table, outcomes, trials
 from models.evaluate.report import Report, wilson
 from models.registry import Networks
 
@@ -60,7 +60,7 @@ def run(folder: Path, out: Path, networks: Networks) -> dict[str, Any]:
                 f"taught_{n}_top1": lead(ranks[label][n], ranks["base_line"][n], 1).as_json() for n in TAUGHT
             }
         scores["systems"][label] = {"name": describer.name, **result}
-    report.tables.append(table(scores))
+    report.tables += [table(scores), lead_table(scores["systems"]), open_table(scores["systems"])]
     report.write(out, scores)
     return scores
 

@@ -55,7 +55,7 @@ def run(folder: Path, out: Path, networks: Networks) -> dict[str, Any]:
     }
     scores |= _pairs(seen)
     report = Report("trays", notes=[__doc__ or ""])
-    report.tables.append(_table(seen))
+    report.tables += [_summary(scores), _table(seen)]
     report.write(out, scores)
     with (out / "trays_found.jsonl").open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(_line(each), ensure_ascii=False) + "\n" for each in seen)
@@ -153,6 +153,15 @@ def _draw(picture: Picture, seen: Seen, out: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     name = seen.file.replace("/", "_")
     cv2.imwrite(str(folder / name), cv2.resize(drawn, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+
+
+def _summary(scores: dict[str, Any]) -> Table:
+    lines = [
+        [name.replace("_", " "), f"{figure['value']:.3f}", f"{figure['low']:.3f} to {figure['high']:.3f}", figure["n"]]
+        for name, figure in scores.items()
+        if isinstance(figure, dict)
+    ]
+    return Table(f"Dishes found at an overlap of {FOUND_AT} and leftovers", ["what", "value", "95 %", "n"], lines)
 
 
 def _table(seen: Sequence[Seen]) -> Table:
