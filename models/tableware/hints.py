@@ -40,10 +40,10 @@ class Detector:
     def prepare(self, picture: Picture) -> tuple[NDArray[np.float32], float]:
         """The picture fitted top left, the rest grey, and by how much it was scaled."""
         ratio = _SIDE_PX / max(picture.shape[:2])
-        small = cv2.resize(picture, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA)[:_SIDE_PX, :_SIDE_PX]
+        small = cv2.resize(picture, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_LINEAR)[:_SIDE_PX, :_SIDE_PX]
         fitted = np.full((_SIDE_PX, _SIDE_PX, 3), _GREY, np.uint8)
         fitted[: small.shape[0], : small.shape[1]] = small
-        return fitted.transpose(2, 0, 1)[None].astype(np.float32), ratio
+        return np.asarray(cv2.dnn.blobFromImage(fitted), dtype=np.float32), ratio
 
     def look(self, picture: Picture, *, least_score: float = 0.3) -> list[Seen]:
         """What is seen with at least this score, doubles left out."""

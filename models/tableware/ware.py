@@ -49,7 +49,8 @@ def find_ware(picture: Picture, hints: Sequence[Box] = ()) -> list[Ware]:
     """Plates and bowls, the surest first. Raises PictureUnusable. `hints` are bowl boxes of a detector."""
     usable(picture)
     ratio = WORK_PX / picture.shape[1]
-    grey = cv2.cvtColor(cv2.resize(picture, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+    light = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)  # first, for one channel shrinks faster than three
+    grey = cv2.resize(light, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA)
     circles = cv2.HoughCircles(
         cv2.medianBlur(grey, _BLUR),
         cv2.HOUGH_GRADIENT_ALT,

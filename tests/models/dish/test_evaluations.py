@@ -1,6 +1,7 @@
 """The evaluations run on any folder in the format of the samples, here on drawn pictures, without a fetched network."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -23,7 +24,7 @@ def write(path: Path, picture: np.ndarray) -> str:
     return path.name
 
 
-def lines(path: Path, rows: list[dict[str, object]]) -> None:
+def lines(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(json.dumps(row) for row in rows) + "\n", encoding="utf-8")
 
