@@ -48,6 +48,7 @@ def test_every_import_is_named_in_a_lock(packages: tuple[str, ...], locks: tuple
         f"{place} imports {top}"
         for top, place in sorted(outside_imports(*packages).items())
         if not {normal(owner) for owner in owners.get(top, [])} & wanted
+        and not ("/training/" in place and normal(top) in locked("train", "in"))  # done once, by hand, elsewhere
     ]
     assert not missing, "name the package in requirements/*.in and run `make lock`:\n" + "\n".join(missing)
 
