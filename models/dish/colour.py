@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.dish.picture import Picture, Vector, unit
+from models.dish.picture import Picture, Vector, squeezed, unit
 
 _SIDE_PX: Final = 128
 _MIDDLE: Final = 0.7
@@ -14,7 +14,7 @@ _MIDDLE: Final = 0.7
 
 def colours(picture: Picture) -> Vector:
     """288 shares by hue, saturation and value, then 2048 by lightness and two colour axes; square roots, length 1."""
-    small = np.asarray(cv2.resize(picture, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    small = squeezed(picture, _SIDE_PX)
     edge = round(_SIDE_PX * (1 - _MIDDLE) / 2)
     middle = np.ascontiguousarray(small[edge:-edge, edge:-edge])
     hue = unit(_hue(small) + _hue(middle))
