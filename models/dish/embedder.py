@@ -15,7 +15,7 @@ from models.runtime import open_session
 
 ROLE: Final = "picture-embedder"
 FETCHED_PX: Final = 224
-COLOUR_WEIGHT: Final = 0.7  # beside 1 for the network, chosen on the tuning half; see docs/models/dish.md
+COLOUR_WEIGHT: Final = 0.7  # beside 1 for the network, chosen on all sample pictures; see docs/models/dish.md
 OWN_FILE: Final = Path(__file__).with_name("small.onnx")
 OWN_SHA256: Final = "caf3a1b7e0161efaa1b34a2b306b9a6bac98ff7224747a7afb7f9d6a556c24fb"
 OWN_PX: Final = 96
