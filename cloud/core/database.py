@@ -13,6 +13,8 @@ from cloud.core.orm import Orm
 
 SYSTEM_ROLE = "quartermaster_system"
 
+_GONE = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
+
 
 class Transaction:
     """An open transaction. `connection` is plain asyncpg; Tortoise queries of the same task run on it too.
@@ -111,7 +113,10 @@ class Database:
     async def _begin(self, isolation: str) -> AsyncIterator["Connection[Any]"]:
         async with self._acquire() as connection:
             transaction = connection.transaction(isolation=isolation)
-            await transaction.start()
+            try:
+                await transaction.start()
+            except (*_GONE, asyncpg.InternalClientError) as error:  # a pooled connection that was cut in mid-answer
+                raise Unavailable("the database went away") from error
             try:
                 with self._orm.bound_to(connection):
                     yield connection
@@ -126,7 +131,7 @@ class Database:
     async def _acquire(self) -> AsyncIterator["Connection[Any]"]:
         try:
             connection = await self._pool.acquire(timeout=self._acquire_timeout_s)
-        except (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+        except (TimeoutError, *_GONE) as error:
             raise Unavailable("the database does not answer") from error
         try:
             yield connection
