@@ -11,6 +11,7 @@ STRUCTS: Final[dict[str, type[msgspec.Struct]]] = {
     "people": payments.Person,
     "credentials": payments.Credential,
     "credential_ages": payments.CredentialAge,
+    "faces": payments.FaceRecord,
     "buckets": payments.Bucket,
     "scenes": payments.Scene,
     "price_rules": payments.PriceRule,
@@ -26,8 +27,8 @@ STRUCTS: Final[dict[str, type[msgspec.Struct]]] = {
     "operators": canteen.Operator,
 }
 
-SEALED: Final = frozenset({"credentials", "operators"})
-"""PIN hashes and code keys: useless without the device's key file (rule 15)."""
+SEALED: Final = frozenset({"credentials", "faces", "operators"})
+"""PIN hashes, code keys and templates of faces: useless without the device's key file (rule 15)."""
 
 REVOKING: Final = frozenset({"people", "credentials", "operators"})
 """Collections by which a revocation or an erasure arrives (rule 16)."""

@@ -90,6 +90,7 @@ COLLECTIONS: dict[str, str] = {
     "people": "Person by id",
     "credentials": "Credential: 'card:<hmac hex>', 'code:<hmac hex>', 'dyn:<person>', 'phone:<hmac hex>'",
     "credential_ages": "CredentialAge by kind",
+    "faces": "FaceRecord by person",
     "buckets": "Bucket by id",
     "scenes": "Scene by id",
     "price_rules": "PriceRule by id",

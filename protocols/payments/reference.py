@@ -70,6 +70,18 @@ class Credential(msgspec.Struct, array_like=True, frozen=True):
     cap_fen: int  # most one payment by this credential may take; 0 no cap
 
 
+class FaceRecord(msgspec.Struct, array_like=True, frozen=True):
+    """Templates of a person who consented to pay by face at this site; withdrawing removes the record.
+
+    `network` is the registry's name of the network that made them: those of another cannot be compared.
+    Each template is that network's embedding, divided by its length: float32, little-endian (128 numbers, 512 bytes).
+    """
+
+    person: int
+    network: str
+    templates: tuple[bytes, ...]
+
+
 class Bucket(msgspec.Struct, array_like=True, frozen=True):
     """A wallet or one dated grant of it (rule 2). Limits 0 = none. Empty tuples allow everywhere."""
 
