@@ -3,20 +3,16 @@
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from unittest import mock
 
-from cloud.sync import edge_api
-from edge.leases import book
-from edge.sync import declaration, rights
 from tests.simulation import plots as every_plot
 from tests.simulation.auditor import Violation
 from tests.simulation.clockwork import SimLoop, sealed_world
 from tests.simulation.exceptions_desk import look_after
 from tests.simulation.faults import Troubles
+from tests.simulation.sizes import small_parts
 from tests.simulation.workload import Diners, Office
 from tests.simulation.world import DAY_S, HOUR_S, Size, World
 
@@ -69,25 +65,13 @@ class Outcome:
     story: list[str] = field(default_factory=list)
 
 
-@contextmanager
-def small_parts() -> Iterator[None]:
-    """Pages, declarations and entries are cut small, so that a world of thirty people has many of each."""
-    with (
-        mock.patch.object(declaration, "MOVES_PER_PART", 5),
-        mock.patch.object(book, "MOVES_PER_ENTRY", 4),
-        mock.patch.object(rights, "MESSAGES_PER_UNIT", 7),
-        mock.patch.object(edge_api, "LEASE_PAGE", 9),
-    ):
-        yield
-
-
 def run_seed(seed: int, *, plots: tuple[str, ...] | None = None) -> Outcome:
     """One world, from its opening to its audit."""
     size = size_of(seed)
     folder = Path(tempfile.mkdtemp(prefix="qm-world-", dir=_MEMORY if _MEMORY.is_dir() else None))
     loop = SimLoop()
     violation = ""
-    with sealed_world(seed), small_parts():
+    with sealed_world(seed), small_parts(seed):
         world = World(seed, folder, loop, size)
         try:
             loop.run_until_complete(play(world, plots))

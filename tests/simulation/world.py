@@ -12,7 +12,6 @@ from typing import Any, Final
 import apsw
 
 from cloud.core.errors import CloudError
-from edge.sync.settings import SyncSettings
 from tests.simulation import reference, wirewords
 from tests.simulation.auditor import Auditor, Stream
 from tests.simulation.clockwork import SimClock, SimLoop
@@ -22,14 +21,12 @@ from tests.simulation.network import Wire
 from tests.simulation.reached import Reached
 from tests.simulation.settled import Settled, check_at_rest
 from tests.simulation.site_side import Died, SiteMachine
+from tests.simulation.sizes import sync_of
 from tests.simulation.watchman import Watchman
 
 START_MS: Final = 1_793_570_400_000  # 2026-11-02 06:00 at Shanghai
 HOUR_S: Final = 3_600.0
 DAY_S: Final = 86_400.0
-_SYNC: Final = SyncSettings(
-    poll_s=30.0, heartbeat_s=600.0, retry_first_s=5.0, retry_most_s=600.0, keep_days=1, digest_hours=24.0
-)
 _REST_ROUNDS: Final = 60
 _REST_STEP_S: Final = 900.0
 
@@ -79,6 +76,7 @@ class World:
     def __init__(self, seed: int, folder: Path, loop: SimLoop, size: Size) -> None:
         self.seed, self.folder, self.loop, self.size = seed, folder, loop, size
         self.reached, self.auditor = Reached(), Auditor()
+        self.sync = sync_of(seed)
         self.clock = SimClock(loop, START_MS)
         self.cloud = CloudMachine(self.clock, self.chance("cloud"), in_doubt_days=1)
         self.sites: dict[int, Site] = {}  # who holds each site's rights now
@@ -187,7 +185,7 @@ class World:
         folder = self.folder / name
         clock, disk = SimClock(self.loop, START_MS), SimDisk(folder, self.chance(f"{name} disk"))
         wire = Wire(number, self.cloud, self.chance(f"{name} wire"), self.auditor, self.reached, self.spawn)
-        machine = SiteMachine(self.loop, folder, random, clock=clock, disk=disk, api=wire, code=code, sync=_SYNC)
+        machine = SiteMachine(self.loop, folder, random, clock=clock, disk=disk, api=wire, code=code, sync=self.sync)
         site = Site(number, machine, wire, clock, disk, Stream(number, 0, 0))
         self.machines.append(site)
         return site
