@@ -227,13 +227,13 @@ class MemoryLeases:
                 found.append(SiteClearing(bucket, site, epoch, seq is not None, held))
         return found
 
-    async def without_right(self, persons: Sequence[int], rule: int) -> list[tuple[int, int]]:
-        """Those whose limit nobody counts, with their homes."""
+    async def without_right(self, persons: Sequence[int], rule: int) -> list[tuple[int, int, int]]:
+        """Those whose limit nobody counts, with their homes and from when on it is free."""
         found = []
         for person in sorted(set(persons)):
             home, right = self.world.homes.get(person), self.world.rights.get((person, rule))
             if home is not None and (right is None or not right.holder.site):
-                found.append((person, home[0]))
+                found.append((person, home[0], right.from_day if right else 0))
         return found
 
     async def rights(self, person: int, rules: Iterable[int] | None) -> list[Right]:

@@ -282,15 +282,15 @@ class PostgresLeases:
         """How each site stands."""
         return [SiteClearing(*row) for row in await self.tx.fetch(_WAITING, list(buckets))]
 
-    async def without_right(self, persons: Sequence[int], rule: int) -> list[tuple[int, int]]:
-        """Those whose limit nobody counts, with their homes."""
+    async def without_right(self, persons: Sequence[int], rule: int) -> list[tuple[int, int, int]]:
+        """Those whose limit nobody counts, with their homes and from when on it is free."""
         rows = await self.tx.fetch(
-            "SELECT h.person, h.site FROM lease_homes AS h LEFT JOIN standing_rights AS r"
+            "SELECT h.person, h.site, coalesce(r.from_day, 0) FROM lease_homes AS h LEFT JOIN standing_rights AS r"
             " ON r.person = h.person AND r.rule = $2"
             " WHERE h.person = ANY ($1::bigint[]) AND coalesce(r.site, 0) = 0 ORDER BY h.person",
             list(persons), rule,
         )  # fmt: skip
-        return [(row[0], row[1]) for row in rows]
+        return [(row[0], row[1], row[2]) for row in rows]
 
     async def rights(self, person: int, rules: Iterable[int] | None) -> list[Right]:
         """Rights of a person, locked."""

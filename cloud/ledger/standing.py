@@ -15,17 +15,18 @@ async def give_to_homes(
 ) -> int:
     """Give each person's home site the right to `rule`, unless some site has it; answers how many were given.
 
+    It begins no earlier than its last holder has said: days before that are counted there, or at a site visited.
     None while a restored cloud does not know who has it (rule 25).
     """
     if await store.sites_missing():
         return 0
     wanting = await store.without_right(persons, rule)
-    holders = {site: await store.open_holder(site) for site in sorted({site for _, site in wanting})}
+    holders = {site: await store.open_holder(site) for site in sorted({site for _, site, _ in wanting})}
     given = []
-    for person, site in wanting:
+    for person, site, free_from in wanting:
         holder = holders[site]
         if holder is not None:
-            given.append(Right(person, rule, holder, from_day, uses_a_day, NOBODY, 0))
+            given.append(Right(person, rule, holder, max(from_day, free_from), uses_a_day, NOBODY, 0))
     await store.keep_rights(given)
     await send(store, [_standing(right) for right in given])
     return len(given)
@@ -67,7 +68,7 @@ async def returned(store: LedgerStore, holder: Holder, person: int, rule: int, *
         return
     (right,) = rights
     messages = []
-    after = Right(person, rule, NOBODY, from_day, right.uses_a_day, NOBODY, 0)
+    goes_to = NOBODY
     if right.next_holder != NOBODY and not await store.sites_missing():
         waits = await is_open(store, right.next_holder)
         if right.visit_day:
@@ -78,11 +79,12 @@ async def returned(store: LedgerStore, holder: Holder, person: int, rule: int, *
                 messages.append(passing)
                 from_day = _day_after(right.visit_day)
             if await is_open(store, holder):
-                after = Right(person, rule, holder, from_day, right.uses_a_day, NOBODY, 0)
+                goes_to = holder
         elif waits:
-            after = Right(person, rule, right.next_holder, from_day, right.uses_a_day, NOBODY, 0)
-        if after.holder != NOBODY:
-            messages.append(_standing(after))
+            goes_to = right.next_holder
+    after = Right(person, rule, goes_to, from_day, right.uses_a_day, NOBODY, 0)
+    if goes_to != NOBODY:
+        messages.append(_standing(after))
     await store.keep_rights([after])
     await send(store, messages)
 

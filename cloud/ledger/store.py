@@ -222,8 +222,8 @@ class LeaseStore(Protocol):
 class RightStore(Protocol):
     """Standing rights to limits."""
 
-    async def without_right(self, persons: Sequence[int], rule: int) -> list[tuple[int, int]]:
-        """(person, home site) of those whose limit nobody counts, by person."""
+    async def without_right(self, persons: Sequence[int], rule: int) -> list[tuple[int, int, int]]:
+        """(person, home site, first day that is free, 0: any) of those whose limit nobody counts, by person."""
 
     async def rights(self, person: int, rules: Iterable[int] | None) -> list[Right]:
         """Rights of a person to these rules (None: all), by rule; locked."""

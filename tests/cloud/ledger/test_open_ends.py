@@ -105,6 +105,32 @@ async def test_rule_3_a_limit_is_never_handed_on_to_a_site_that_is_lost_meanwhil
     assert await town.told(AWAY) == []
 
 
+@pytest.mark.rule(3, 21)
+async def test_rule_3_a_day_passed_to_a_visited_site_is_not_counted_at_the_successor_of_the_home(town: Town) -> None:
+    await standing.give_to_homes(town.ledger, [PERSON], RULE, from_day=DAY, uses_a_day=1)
+    await standing.want_for_visit(town.ledger, PERSON, [RULE], AWAY, day=DAY)
+    await streams.open_stream(town.store, device=103, site=1, epoch=2)
+    await standing.returned(town.ledger, HOME, PERSON, RULE, from_day=DAY)
+    assert await town.told(AWAY) == [LeaseKind.PASS]
+    assert await standing.give_to_homes(town.ledger, [PERSON], RULE, from_day=DAY, uses_a_day=1) == 1
+    (message,) = (await messages_after(town.ledger, Holder(1, 2), 0, limit=9))[1]
+    assert (message.kind, message.from_day) == (LeaseKind.STANDING, DAY + 1), "the day itself is counted elsewhere"
+
+
+@pytest.mark.rule(3)
+async def test_rule_3_a_limit_of_nobody_is_given_from_the_day_that_its_last_holder_named(town: Town) -> None:
+    await standing.give_to_homes(town.ledger, [PERSON], RULE, from_day=DAY, uses_a_day=1)
+    await standing.move_home(town.ledger, PERSON, AWAY, from_day=DAY)
+    await town.lose(AWAY)
+    await standing.returned(town.ledger, HOME, PERSON, RULE, from_day=DAY + 1)  # the meal of today was eaten there
+    await standing.give_to_homes(town.ledger, [PERSON], RULE, from_day=DAY, uses_a_day=1)
+    assert (await town.ledger.rights(PERSON, [RULE]))[0].from_day == DAY + 1
+    await town.lose(HOME)
+    await streams.open_stream(town.store, device=103, site=1, epoch=2)
+    await standing.give_to_homes(town.ledger, [PERSON], RULE, from_day=DAY + 5, uses_a_day=1)
+    assert (await town.ledger.rights(PERSON, [RULE]))[0].from_day == DAY + 5
+
+
 @pytest.mark.rule(6, 8)
 async def test_rule_8_money_of_a_lost_site_in_a_bucket_being_cleared_goes_to_its_issuer_when_released(
     town: Town,
