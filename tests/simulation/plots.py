@@ -9,8 +9,8 @@ from protocols.journal.kinds import Kind
 from protocols.payments.facts import Settlement, Share
 from tests.simulation import reference
 from tests.simulation import wirewords as words
+from tests.simulation.office import Office
 from tests.simulation.site_side import Refused
-from tests.simulation.workload import Office
 from tests.simulation.world import DAY_S, HOUR_S, Site, World
 
 Plot = Callable[[World, Office], Coroutine[Any, Any, None]]

@@ -19,6 +19,7 @@ from protocols.payments.reference import (
 )
 
 CASH: Final = 10
+PASSES: Final = 15  # counts meals, not fen
 SUBSIDY: Final = 20  # and on: one a month (rule 2)
 ONE_A_MEAL: Final = 7  # a limit rule
 OPERATOR: Final = 90
@@ -48,8 +49,9 @@ def credential(number: int) -> Credential:
 
 def bucket(number: int, *, expires_on: int = 0) -> Bucket:
     """Cash, or the subsidy of a month."""
-    kind = BucketKind.CASH if number == CASH else BucketKind.MEAL
-    return Bucket(number, kind, f"账户{number}", f"Account {number}", 0, expires_on, (), (), (), 0, 0, 0)
+    kind = {CASH: BucketKind.CASH, PASSES: BucketKind.WELFARE}.get(number, BucketKind.MEAL)
+    name = (f"账户{number}", f"Account {number}")
+    return Bucket(number, kind, *name, 0, expires_on, (), (), (), 0, 0, 0, number == PASSES)
 
 
 def price(fen: int) -> Price:
@@ -61,7 +63,7 @@ def fixed(sites: range, lanes: int) -> dict[str, dict[str, Any]]:
     """Everything that does not change while a world runs."""
     every = [lane_of(site, number) for site in sites for number in range(1, lanes + 1)]
     return {
-        "scenes": {"3": Scene(3, LaneKind.POS, 0, (BucketKind.MEAL, BucketKind.CASH), (), 0, 0)},
+        "scenes": {"3": Scene(3, LaneKind.POS, 0, (BucketKind.MEAL, BucketKind.CASH, BucketKind.WELFARE), (), 0, 0)},
         "limit_rules": {
             str(ONE_A_MEAL): LimitRule(ONE_A_MEAL, (GROUP_LIMITED,), (), (), (), LimitPer.MEAL, 1, 0, "refuse")
         },

@@ -12,8 +12,9 @@ from tests.simulation.auditor import Violation
 from tests.simulation.clockwork import SimLoop, sealed_world
 from tests.simulation.exceptions_desk import look_after
 from tests.simulation.faults import Troubles
+from tests.simulation.office import Office
 from tests.simulation.sizes import small_parts
-from tests.simulation.workload import Diners, Office
+from tests.simulation.workload import Diners
 from tests.simulation.world import DAY_S, HOUR_S, Size, World
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in memory, where there is one

@@ -1,20 +1,16 @@
-"""People who eat at peaks, and an office that tops up, subsidises, corrects, moves and clears."""
+"""People who eat at peaks, at home and elsewhere, pay in cash, want their money back and try again."""
 
-import asyncio
 from typing import Final
 
-from cloud.core.errors import CloudError
-from cloud.ledger.errors import LeasesWait
 from tests.simulation import reference
 from tests.simulation import wirewords as words
-from tests.simulation.auditor import Said
+from tests.simulation.auditor import Said, Violation
 from tests.simulation.site_side import Refused, Told
-from tests.simulation.world import DAY_S, HOUR_S, Backup, Site, World
+from tests.simulation.world import DAY_S, HOUR_S, Site, World
 
 _TRIES: Final = 4
 _AGAIN_S: Final = 240.0
-_MEAL_FEN: Final = 1_500
-_SIZE_S: Final = 1_200.0
+_ROOM_BYTES: Final = 400_000
 _TOO_MUCH: Final = frozenset({"refunded_before", "nothing_left", "all_back", "too_much", "not_here", "item_before"})
 
 
@@ -51,18 +47,26 @@ class Diners:
         await world.wait(late_s)
         if world.ending:
             return
-        if chance < 0.05:
-            await self._cash(number, lane, person, random.randrange(100, 5_000), void=chance < 0.02)
+        if chance < 0.07:
+            await self._cash(number, lane, person, random.randrange(100, 5_000), void=chance < 0.04)
+        if self.random.random() < 0.1:  # one for a friend, at the next till, at this very moment
+            world.spawn(self._second(number, world.size.lanes - lane + 1, person))
         for extra in extras:
             told = await self._buy(number, lane, person, extra)
-            if self._limited_twice(person):  # a second meal elsewhere, where the limit may not be
-                number = self.random.choice(sorted(self.world.sites))
-            if told is not None and chance > 0.88:
-                await world.wait(random.uniform(5, 3_000))
-                await self._refund(told, lane, whole=chance > 0.94)
+            if person % 4 == 0 and self.random.random() < 0.6:  # a further meal elsewhere, where the limit may not be
+                number = self._elsewhere(person, number)
+            if told is not None and chance > 0.82:
+                await world.wait(random.choice((5.0, random.uniform(5, 3_000), random.uniform(2, 8) * HOUR_S)))
+                await self._refund(told, lane, whole=chance > 0.91)
 
-    def _limited_twice(self, person: int) -> bool:
-        return person % 4 == 0 and self.random.random() < 0.6
+    async def _second(self, number: int, lane: int, person: int) -> None:
+        await self._buy(number, lane, person, 100)
+
+    def _elsewhere(self, person: int, number: int) -> int:
+        """From home to any site, and from there as often home again as there once more."""
+        if number == self.world.home[person]:
+            return self.random.choice(sorted(self.world.sites))
+        return self.random.choice((number, self.world.home[person]))
 
     async def _buy(self, number: int, lane: int, person: int, extra_fen: int) -> "tuple[Site, Told] | None":
         world = self.world
@@ -132,32 +136,50 @@ class Diners:
         site, sale = bought
         if not site.machine.alive or site.retired:
             return
-        again = self.random.random() < 0.4
+        again = self.random.random() < 0.5
         cleared = any(bucket in self.world.auditor.cleared for bucket, _ in sale.shares)
-        for _ in range(2 if again else 1):
+        for turn in range(2 if again else 1):
             attempt = self._attempt()
-            done, said = await self.world.outcome(
-                site.machine.refund(attempt=attempt, lane=lane, seq=sale.seq, items=() if whole else (0,))
-            )
-            if not done:
+            items = () if whole else (turn,)
+            said = await self._give_back(site, lane, sale.seq, attempt, items)
+            if said is None:
                 return
-            self.world.look(site)
             if isinstance(said, Refused):
-                if said.word in _TOO_MUCH or "refund" in said.word:
-                    self.world.reached.note("refund refused as too much")
                 continue
-            self.world.auditor.told(site.stream, words.REFUND, Said(attempt, said.person, said.amount_fen))
-            if site.disk.full:
-                self.world.reached.note("disk full: fact in hand kept")
             self.world.reached.note("refund")
             if cleared:
                 self.world.reached.note("refund into a cleared bucket")
+            if turn and not whole:
+                self.world.reached.note("refund of one item after another")
+            if self.random.random() < 0.3:  # the screen hung: the same attempt once more is the same refund
+                await self._give_back(site, lane, sale.seq, attempt, items)
             if whole and self.random.random() < 0.3:  # money back for money back: must be refused
-                done, back = await self.world.outcome(
-                    site.machine.refund(attempt=self._attempt(), lane=lane, seq=said.seq, items=())
-                )
-                if done and isinstance(back, Told):
-                    self.world.look(site)
+                await self._give_back(site, lane, said.seq, self._attempt(), ())
+
+    async def _give_back(
+        self, site: Site, lane: int, seq: int, attempt: str, items: tuple[int, ...]
+    ) -> "Told | Refused | None":
+        if not site.machine.alive:
+            return None
+        done, said = await self.world.outcome(site.machine.refund(attempt=attempt, lane=lane, seq=seq, items=items))
+        if not done:
+            return None
+        self.world.look(site)
+        if isinstance(said, Refused):
+            self.must_have_stood(site, said)
+            if said.word in _TOO_MUCH or "refund" in said.word:
+                self.world.reached.note("refund refused as too much")
+            return said
+        self.world.auditor.told(site.stream, words.REFUND, Said(attempt, said.person, said.amount_fen))
+        if site.disk.full:
+            self.world.reached.note("disk full: fact in hand kept")
+        return Told(said.seq, attempt, said.person, said.amount_fen)
+
+    @staticmethod
+    def must_have_stood(site: Site, said: Refused) -> None:
+        """What has happened is kept while the disk has any room (rule 23)."""
+        if said.word == "store_full" and site.disk.free_bytes(site.disk.folder) > _ROOM_BYTES:
+            raise Violation(f"site {site.number} refuses a fact in hand, and there is room for it")
 
     async def _cash(self, number: int, lane: int, person: int, fen: int, *, void: bool) -> None:
         site = self.world.sites[number]
@@ -165,22 +187,41 @@ class Diners:
             return
         attempt = self._attempt()
         done, said = await self.world.outcome(site.machine.cash_in(attempt=attempt, lane=lane, person=person, fen=fen))
-        if not done or isinstance(said, Refused):
+        if not done:
+            return
+        if isinstance(said, Refused):
+            self.must_have_stood(site, said)
             return
         self.world.look(site)
         self.world.auditor.told(site.stream, words.CASH_TAKEN, Said(attempt, person, fen))
         self.world.reached.note("cash taken")
         if site.disk.full:
             self.world.reached.note("disk full: fact in hand kept")
-        if void and site.machine.alive:
+        if void:
+            self.world.spawn(self._void(site, lane, person, said.seq, fen))
+
+    async def _void(self, site: Site, lane: int, person: int, seq: int, fen: int) -> None:
+        """At once, or hours later when it may be eaten; and as often as not a second time, which must be refused."""
+        await self.world.wait(self.random.choice((2.0, self.random.uniform(0.2, 5) * HOUR_S)))
+        voided = False
+        for _ in range(self.random.choice((1, 2))):
+            if not site.machine.alive or site.retired or self.world.ending:
+                return
             again = self._attempt()
             done, back = await self.world.outcome(
-                site.machine.cash_void(attempt=again, lane=lane, person=person, seq=said.seq)
+                site.machine.cash_void(attempt=again, lane=lane, person=person, seq=seq)
             )
-            if done and isinstance(back, Told):
-                self.world.look(site)
-                self.world.auditor.told(site.stream, words.CASH_VOIDED, Said(again, person, fen))
-                self.world.reached.note("cash voided")
+            if not done:
+                return
+            if isinstance(back, Refused):
+                self.world.reached.note("cash not given back twice" if voided else "cash void refused")
+                continue
+            self.world.look(site)
+            self.world.auditor.told(site.stream, words.CASH_VOIDED, Said(again, person, fen))
+            self.world.reached.note("cash voided")
+            if voided:
+                raise Violation(f"cash of entry {seq} of site {site.number} goes back twice")
+            voided = True
 
     async def _closing(self, day: int) -> None:
         await self.world.wait(max(0.0, day * DAY_S + 21 * HOUR_S - self.world.hour_s))
@@ -195,203 +236,3 @@ class Diners:
     def _attempt(self) -> str:
         self.attempts += 1
         return f"a{self.attempts}"
-
-
-class Office:
-    """What people do at the cloud; an act that the cloud did not take did not happen."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.random = world.chance("office")
-        self.causes = 0
-        self.month = reference.SUBSIDY
-        self.price_fen = 1_200
-
-    async def open(self) -> None:
-        """Sites, buckets, people, their limits and first money."""
-        world = self.world
-        for bucket in world.buckets:
-            await world.cloud.open_bucket(bucket)
-        for number in range(1, world.size.sites + 1):
-            await world.add_site(number)
-        for person in world.people:
-            world.home[person] = self.random.choice(sorted(world.sites))
-            await world.cloud.hire(person, world.home[person], _MEAL_FEN)
-        await self._publish_people(world.people)
-        await self._publish_buckets()
-        limited = [person for person in world.people if self._limited(person)]
-        world.auditor.rights[reference.ONE_A_MEAL] = 1
-        await world.cloud.give_rights(reference.ONE_A_MEAL, 1, limited)
-        await self._subsidise()
-        for person in world.people:
-            await self._top_up(person, self.random.randrange(500, 9_000))
-        await self._size()
-        for site in world.machines:
-            site.machine.nudge()
-        await world.wait(300.0)
-
-    async def work(self) -> None:
-        """The minute's job, and acts by chance."""
-        world = self.world
-        world.spawn(self._sizing())
-        world.spawn(self._nightly())
-        while not world.ending:
-            await world.wait(self.random.expovariate(1 / 1_500.0))
-            await self._act()
-
-    async def back_up(self) -> None:
-        """A backup that was proved by restoring it."""
-        world = self.world
-        image = world.cloud.back_up()
-        known = (world.auditor.office_image(), dict(world.home), frozenset(world.left), tuple(world.buckets))
-        world.backups.append(Backup(image, *known, self.month))
-        world.watchman.backed_up()
-        await world.cloud.verified(image)
-
-    async def put_back(self, backup: Backup) -> None:
-        """The cloud as it was; acts since then are done no more, and people know nothing of them."""
-        world = self.world
-        before = {key: row["applied_through"] for key, row in world.cloud.streams().items()}
-        world.cloud.restore(backup.image)
-        world.watchman.restored()
-        after = {key: row["applied_through"] for key, row in world.cloud.streams().items()}
-        if any(before[key] > seq for key, seq in after.items()):
-            world.reached.note("entries sent again to a restored cloud")
-        world.auditor.restore(backup.office, [(site.number, site.stream.epoch) for site in world.machines])
-        world.home, world.left = dict(backup.home), set(backup.left)
-        world.buckets, self.month = list(backup.buckets), backup.month
-
-    async def _nightly(self) -> None:
-        while not self.world.ending:
-            await self.world.wait(DAY_S / 2)
-            await self.back_up()
-
-    async def _sizing(self) -> None:
-        while not self.world.ending:
-            await self.world.wait(_SIZE_S)
-            await self._size()
-
-    async def _size(self) -> None:
-        try:
-            await self.world.cloud.size()
-            self.world.watchman.check(self.world.loop.time())
-        except LeasesWait:
-            self.world.reached.note("lease withheld until all declared")
-
-    async def _act(self) -> None:
-        world, random = self.world, self.random
-        person = random.choice(world.people)
-        acts = (
-            [self._top_up_some] * 8 + [self._correct] * 2 + [self._visit] * 3 + [self._move, self._price, self._block]
-        )
-        if random.random() < 0.06:
-            acts = [self._leave, self._clear]
-        if person in world.left:
-            return
-        try:
-            await random.choice(acts)(person)
-        except LeasesWait:
-            world.reached.note("lease withheld until all declared")
-        except CloudError as error:
-            world.tell(f"the cloud says no: {error}")
-
-    async def _top_up_some(self, person: int) -> None:
-        await self._top_up(person, self.random.randrange(300, 8_000))
-
-    async def _top_up(self, person: int, fen: int) -> None:
-        cause = self._cause()
-        for _ in range(self.random.choice((1, 1, 2))):  # a counter that tries twice
-            if await self.world.cloud.top_up(person, reference.CASH, fen, cause=cause):
-                self.world.auditor.pay_in(person, reference.CASH, fen)
-
-    async def _subsidise(self) -> None:
-        world = self.world
-        persons = [person for person in world.people if person not in world.left]
-        fen = self.random.randrange(1_000, 6_000)
-        cause = self._cause()
-        for _ in range(2):
-            if await world.cloud.grant_all(self.month, fen, persons, cause=cause):
-                for person in persons:
-                    world.auditor.pay_in(person, self.month, fen)
-
-    async def _correct(self, person: int) -> None:
-        world = self.world
-        fen = self.random.randrange(200, 4_000)
-        done = await world.cloud.correct_down(person, reference.CASH, fen, cause=self._cause())
-        if done is not None:
-            world.auditor.pay_in(person, reference.CASH, -fen)
-            if done.receivable:
-                world.reached.note("receivable booked")
-
-    async def _visit(self, person: int) -> None:
-        world = self.world
-        number = self.random.choice(sorted(world.sites))
-        if number != world.home[person]:
-            granted, asked = await world.cloud.announce_visit(person, number, self.world.business_day())
-            if asked and not granted:
-                world.awaited.add(person)
-
-    async def _move(self, person: int) -> None:
-        world = self.world
-        world.home[person] = self.random.choice(sorted(world.sites))
-        await world.cloud.move_home(person, world.home[person])
-        await self._publish_people([person])
-        world.reached.note("home moved")
-
-    async def _price(self, _person: int) -> None:
-        self.price_fen = self.random.choice((1_000, 1_100, 1_200, 1_300, 1_500))
-        await self.world.cloud.publish(
-            "prices", reference.changes({"1:0": reference.price(self.price_fen)}, self.world.clock.now_ms() + 60_000)
-        )
-
-    async def _block(self, person: int) -> None:
-        """A lost card; found again an hour or two later."""
-        await self._publish_people([person], blocked="lost")
-        self.world.spawn(self._unblock(person))
-
-    async def _unblock(self, person: int) -> None:
-        await asyncio.sleep(self.random.uniform(1, 9) * HOUR_S)
-        if person not in self.world.left:
-            await self._publish_people([person])
-
-    async def _leave(self, person: int) -> None:
-        world = self.world
-        if len(world.left) < len(world.people) // 4:
-            world.left.add(person)
-            await world.cloud.leave(person)
-            await self._publish_people([person], blocked="left")
-            world.tell(f"person {person} leaves")
-
-    async def _clear(self, _person: int) -> None:
-        """Month end: the old subsidy is cleared while facts are in the field, the next one is granted."""
-        world = self.world
-        if len(world.auditor.cleared) >= 2:
-            return
-        old, self.month = self.month, self.month + 1
-        await world.cloud.open_bucket(self.month)
-        world.buckets.append(self.month)
-        await self._publish_buckets()
-        world.auditor.clear(old)
-        await world.cloud.clear(old)
-        world.reached.note("bucket cleared")
-        world.tell(f"bucket {old} is cleared")
-        await self._subsidise()
-
-    async def _publish_people(self, persons: list[int], *, blocked: str = "") -> None:
-        world = self.world
-        rows = {
-            str(number): reference.person(number, world.home[number], limited=self._limited(number), blocked=blocked)
-            for number in persons
-        }
-        await world.cloud.publish("people", reference.changes(rows))
-
-    async def _publish_buckets(self) -> None:
-        rows = {str(number): reference.bucket(number) for number in self.world.buckets}
-        await self.world.cloud.publish("buckets", reference.changes(rows))
-
-    def _limited(self, person: int) -> bool:
-        return person % 4 == 0
-
-    def _cause(self) -> str:
-        self.causes += 1
-        return f"c{self.causes}"

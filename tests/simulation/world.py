@@ -85,7 +85,7 @@ class World:
         self.home: dict[int, int] = {}
         self.left: set[int] = set()
         self.swaps: Counter[tuple[int, int]] = Counter()
-        self.buckets = [reference.CASH, reference.SUBSIDY]
+        self.buckets = [reference.CASH, reference.PASSES, reference.SUBSIDY]
         self.faults = 0
         self.watchman = Watchman(self.cloud, DAY_S)
         self.backups: list[Backup] = []
