@@ -1,6 +1,7 @@
 """Facts in the order they happened: stamped, chained, durable before anybody is told (rules 17 to 23)."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple
@@ -28,6 +29,10 @@ _PRUNED: Final = """
 UPDATE journal_state SET pruned_seq = e.seq, pruned_hash = e.hash, pruned_sum_fen = e.sum_fen
 FROM (SELECT seq, hash, sum_fen FROM entries WHERE seq = ?) AS e
 """
+
+
+NeededFrom = Callable[[Transaction, int, int], int]
+"""Of entries `first` to `last`, which are about to be pruned: the oldest one still needed, or any number above."""
 
 
 class Appended(NamedTuple):
@@ -81,6 +86,7 @@ class Journal:
         self._writer = writer
         self._reader = reader
         self._time = time
+        self._needed: list[NeededFrom] = []
         self._head = self._load_head()
         state = reader.row("SELECT boot, applied_through, safe_through, generation FROM journal_state")
         if state is None:
@@ -223,16 +229,23 @@ class Journal:
             (self.applied_through, self.safe_through, self.generation),
         )
 
+    def keep(self, needed_from: NeededFrom) -> None:
+        """Ask before entries are pruned: from the oldest that any part still needs on, all stay."""
+        self._needed.append(needed_from)
+
     def prune(self, tx: Transaction, *, before_ms: int) -> int:
         """Forget old entries the cloud has in a verified backup, a few thousand at a time; how many went (rule 24).
 
-        The newest safe entry stays: the chain goes on from it.
+        The newest safe entry stays: the chain goes on from it. So does what was asked for by `keep`.
         """
         low = tx.execute("SELECT seq FROM entries ORDER BY seq LIMIT 1").fetchone()
         if low is None:
             return 0
         through = min(self.safe_through, self.applied_through, self._head.seq) - 1
         through = min(through, self._first_from(before_ms) - 1, low[0] + _PRUNE_STEP - 1)
+        for needed_from in self._needed:
+            if through >= low[0]:
+                through = min(through, needed_from(tx, low[0], through) - 1)
         if through < low[0]:
             return 0
         tx.execute(_PRUNED, (through,))

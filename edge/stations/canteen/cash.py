@@ -7,8 +7,10 @@ from edge.leases.book import LeaseBook
 from edge.stations.canteen.catalogue import Catalogue
 from edge.store.transaction import Transaction
 from protocols.canteen.reference import Lane
+from protocols.journal.codec import decode_entry
 from protocols.journal.kinds import Kind
 from protocols.ledger.balances import Overdrawn
+from protocols.payments import facts
 from protocols.payments.facts import CashTaken, CashVoided, Share
 from protocols.values.ids import EntryId
 
@@ -52,10 +54,10 @@ class Cash:
 
     def take(self, asked: CashAsked, tx: Transaction) -> CashKept:
         """Write the fact and raise what may be spent here. Raises CashDenied."""
-        sql = "SELECT seq, bucket FROM canteen_cash WHERE attempt = ?"
+        sql = "SELECT seq, person, bucket, amount_fen FROM canteen_cash WHERE attempt = ?"
         before = tx.execute(sql, (asked.attempt,)).fetchone()
         if before is not None:
-            return self._kept(before[0], asked.person, before[1], asked.amount_fen)
+            return self._kept(*before)
         now_ms = self._journal.now().now_ms
         bucket = self._catalogue.cash_bucket(now_ms)
         if bucket is None:
@@ -82,12 +84,14 @@ class Cash:
         return self._kept(made.seq, asked.person, bucket.id, asked.amount_fen)
 
     def void(self, attempt: str, lane: Lane, seq: int, operator: int, tx: Transaction) -> CashKept:
-        """Take unspent cash back out, at the lane that took it. Raises CashDenied."""
+        """Take unspent cash back out, at the lane that took it. Raises CashDenied, "voided_before" by another try."""
         sql = "SELECT person, bucket, amount_fen, void_seq FROM canteen_cash WHERE seq = ? AND lane = ?"
         row = tx.execute(sql, (seq, lane.id)).fetchone()
         if row is None:
             raise CashDenied("not_here")
         person, bucket, amount_fen, void_seq = row
+        if void_seq and self._voided_by(void_seq, tx) == attempt:
+            return self._kept(void_seq, person, bucket, -amount_fen)
         if void_seq:
             raise CashDenied("voided_before")
         try:
@@ -99,6 +103,10 @@ class Cash:
         made = self._journal.append(tx, Kind.CASH_VOIDED, fact, subject=f"p{person}", depends_on=seq)
         tx.execute("UPDATE canteen_cash SET void_seq = ? WHERE seq = ?", (made.seq, seq))
         return self._kept(made.seq, person, bucket, -amount_fen)
+
+    def _voided_by(self, seq: int, tx: Transaction) -> str:
+        row = tx.execute("SELECT body FROM entries WHERE seq = ?", (seq,)).fetchone()
+        return facts.decode(CashVoided, decode_entry(row[0]).payload).attempt if row else ""
 
     def _kept(self, seq: int, person: int, bucket: int, amount_fen: int) -> CashKept:
         identity = self._journal.identity

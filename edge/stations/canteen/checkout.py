@@ -227,9 +227,9 @@ def tidy(now_ms: int, tx: Transaction) -> None:
     tx.execute("DELETE FROM canteen_codes WHERE step < ?", (step_of(now_ms) - _CODE_KEPT_STEPS,))
     (oldest,) = tx.execute("SELECT min(seq) FROM entries").fetchone()
     if oldest is not None and oldest > 1:
-        tx.execute("DELETE FROM canteen_refunds WHERE sale_seq < ?", (oldest,))
-        for table in ("canteen_sales", "canteen_cash"):
-            sql = f"DELETE FROM {table} WHERE seq IN (SELECT seq FROM {table} WHERE seq < ? LIMIT ?)"  # noqa: S608
+        tx.execute("DELETE FROM canteen_refunds WHERE seq < ?", (oldest,))  # each is later than its sale
+        for table, last in (("canteen_sales", "seq"), ("canteen_cash", "max(seq, void_seq)")):
+            sql = f"DELETE FROM {table} WHERE seq IN (SELECT seq FROM {table} WHERE {last} < ? LIMIT ?)"  # noqa: S608
             tx.execute(sql, (oldest, _TIDIED_AT_ONCE))
 
 

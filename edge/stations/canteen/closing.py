@@ -16,6 +16,14 @@ from protocols.journal.kinds import Kind
 from protocols.payments import facts
 from protocols.payments.facts import CashTaken, CashVoided, DayClosed, Refund, Settlement
 
+_NEEDED: Final = """
+SELECT min(seq) FROM (
+    SELECT seq, lane FROM canteen_sales WHERE seq BETWEEN ?1 AND ?2
+    UNION ALL SELECT seq, lane FROM canteen_refunds WHERE seq BETWEEN ?1 AND ?2
+    UNION ALL SELECT seq, lane FROM canteen_cash WHERE seq BETWEEN ?1 AND ?2
+    UNION ALL SELECT void_seq, lane FROM canteen_cash WHERE void_seq BETWEEN ?1 AND ?2
+) AS money WHERE seq > coalesce((SELECT max(last_seq) FROM canteen_closings AS c WHERE c.lane = money.lane), 0)
+"""
 BALANCED, OVER, SHORT, CARRIED = 1, 2, 3, 4
 _UNCOUNTED: Final = -1
 
@@ -40,11 +48,12 @@ class Closed(NamedTuple):
 
 
 class Closing:
-    """Runs in the writer's thread."""
+    """Runs in the writer's thread. What no closing has counted yet is not pruned."""
 
     def __init__(self, *, catalogue: Catalogue, journal: Journal) -> None:
         self._catalogue = catalogue
         self._journal = journal
+        journal.keep(needed_from)
 
     def open_since(self, lane: Lane, tx: Transaction) -> tuple[int, Totals]:
         """The first entry after the last closing, and the till's totals since."""
@@ -78,6 +87,12 @@ class Closing:
         made = self._journal.append(tx, Kind.DAY_CLOSED, fact)
         tx.execute("INSERT INTO canteen_closings VALUES (?, ?, ?, ?)", (lane.id, last, made.seq, day))
         return Closed(fact, made.seq, till, found == till)
+
+
+def needed_from(tx: Transaction, first: int, last: int) -> int:
+    """The oldest entry between two that moved money on a lane since its last closing; above `last` if none did."""
+    (oldest,) = tx.execute(_NEEDED, (first, last)).fetchone()
+    return last + 1 if oldest is None else int(oldest)
 
 
 def till_totals(lane: int, first: int, tx: Transaction) -> Totals:

@@ -104,9 +104,13 @@ async def test_rule_11_cash_is_spendable_at_once_and_voidable_while_unspent(tmp_
         with pytest.raises(CashDenied, match="spent"):
             await desk.site.writer.submit(void)
         await refund(desk, receipt)
-        assert (await desk.site.writer.submit(void)).balance_fen == 0
+        voided = await desk.site.writer.submit(void)
+        assert (voided.amount_fen, voided.balance_fen) == (-2_000, 0)
+        assert await desk.site.writer.submit(void) == voided, "the same try is answered the same"
         with pytest.raises(CashDenied, match="voided_before"):
-            await desk.site.writer.submit(void)
+            await desk.site.writer.submit(partial(desk.cash.void, "w", PLATE_LANE, kept.entry.seq, 1))
+        with pytest.raises(CashDenied, match="not_here"):
+            await desk.site.writer.submit(partial(desk.cash.void, "v", OTHER_PLATE_LANE, kept.entry.seq, 1))
         assert len(entries(desk, Kind.CASH_VOIDED)) == 1
 
 
