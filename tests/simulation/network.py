@@ -5,6 +5,7 @@ after the cloud has committed. That is what the rules of sync are about, so that
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,15 +16,31 @@ from edge.core.errors import Unreachable
 from edge.sync.api import failure_of
 from protocols.sync.codec import decode, encode
 from protocols.values.errors import Malformed
+from tests.simulation.auditor import Violation
+from tests.simulation.forger import altered
 from tests.simulation.reached import Reached
 
 T = TypeVar("T")
+Ask = Callable[[], Awaitable[tuple[int, bytes]]]
 
 TIMEOUT_S = 20.0
+_ALTERED = 0.03
+_STALE = 0.04
+_KEPT = 6
 
 
 class Cloud(Protocol):
     """What answers."""
+
+    @property
+    def generation(self) -> int:
+        """Raised by each restore."""
+
+    def streams(self) -> dict[tuple[int, int, int], dict[str, Any]]:
+        """How each stream stands."""
+
+    def inbox(self, device: int, epoch: int, branch: int = 0) -> list[tuple[int, int, bytes, bytes]]:
+        """What was kept of a stream."""
 
     async def call(
         self, method: str, path: str, *, token: str, body: bytes = b"", query: Mapping[str, str] = {}
@@ -68,6 +85,15 @@ class Wire:
         self.weather = Weather()
         self.token = ""
         self.faults = 0
+        self._sent: deque[Ask] = deque(maxlen=_KEPT)
+        self._pages: deque[tuple[int, bytes]] = deque(maxlen=_KEPT)
+
+    async def straggle(self) -> None:
+        """What was sent some time ago comes in now, oldest last."""
+        for ask in reversed(self._sent):
+            self.faults += 1
+            await ask()
+            self._reached.note("batch repeated out of order")
 
     async def post(self, path: str, message: object, answer: type[T]) -> T:
         """As the real one: raises Unreachable, SessionEnded or Rejected."""
@@ -88,12 +114,18 @@ class Wire:
         def ask() -> Awaitable[tuple[int, bytes]]:
             return self._cloud.call(method, path, token=token, body=body, query=query)
 
+        if path == "batches":
+            self._sent.append(ask)
+            if self._random.random() < _ALTERED:
+                self._spawn(self._forge(token, body))
         self._spawn(self._carry(path, ask, back))
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 status, said = await back
         except TimeoutError as error:
             raise Unreachable("TimeoutError") from error
+        if path == "leases" and status == HTTPStatus.OK:
+            said = self._perhaps_stale(said)
         self._traffic.arrived(self.site, path, query, body, status, said)
         if status == HTTPStatus.OK:
             try:
@@ -132,6 +164,28 @@ class Wire:
         if back.done():
             self._reached.note("answer after its asker gave up")
         self._settle(back, status, said)
+
+    async def _forge(self, token: str, body: bytes) -> None:
+        """The same entries with one changed, on the way before them: nothing of it may be taken."""
+        self.faults += 1
+        self._reached.note("altered batch sent")
+        batch = altered(body, self._random)
+        await self._cloud.call("POST", "batches", token=token, body=encode(batch), query={})
+        for key in self._cloud.streams():
+            kept = self._cloud.inbox(*key) if key[0] == batch.device else []
+            if any(row[3] == batch.bodies[-1] for row in kept):
+                raise Violation(f"the cloud took an entry of device {batch.device} that was altered on the wire")
+
+    def _perhaps_stale(self, said: bytes) -> bytes:
+        """Now and then a store on the way answers with a page it kept; never one of before the cloud was restored."""
+        generation = self._cloud.generation
+        self._pages.append((generation, said))
+        old, page = self._random.choice(self._pages)
+        if old != generation or self._random.random() >= _STALE:
+            return said
+        self.faults += 1
+        self._reached.note("old page of leases served again")
+        return page
 
     async def _again(self, path: str, ask: Callable[[], Awaitable[tuple[int, bytes]]]) -> None:
         """The same bytes once more, perhaps days later, and perhaps behind later ones."""

@@ -9,6 +9,8 @@ STATES: Final = (
     "answer lost after commit",
     "batch answer lost after commit",
     "batch repeated out of order",
+    "altered batch sent",
+    "old page of leases served again",
     "answer to a visitor's ask lost after commit",
     "answer after its asker gave up",
     "cut one way",
