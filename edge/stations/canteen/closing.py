@@ -16,14 +16,12 @@ from protocols.journal.kinds import Kind
 from protocols.payments import facts
 from protocols.payments.facts import CashTaken, CashVoided, DayClosed, Refund, Settlement
 
-_NEEDED: Final = """
-SELECT min(seq) FROM (
-    SELECT seq, lane FROM canteen_sales WHERE seq BETWEEN ?1 AND ?2
-    UNION ALL SELECT seq, lane FROM canteen_refunds WHERE seq BETWEEN ?1 AND ?2
-    UNION ALL SELECT seq, lane FROM canteen_cash WHERE seq BETWEEN ?1 AND ?2
-    UNION ALL SELECT void_seq, lane FROM canteen_cash WHERE void_seq BETWEEN ?1 AND ?2
-) AS money WHERE seq > coalesce((SELECT max(last_seq) FROM canteen_closings AS c WHERE c.lane = money.lane), 0)
-"""
+_MONEY: Final[dict[int, type[Settlement | Refund | CashTaken | CashVoided]]] = {
+    Kind.SETTLEMENT: Settlement,
+    Kind.REFUND: Refund,
+    Kind.CASH_TAKEN: CashTaken,
+    Kind.CASH_VOIDED: CashVoided,
+}
 BALANCED, OVER, SHORT, CARRIED = 1, 2, 3, 4
 _UNCOUNTED: Final = -1
 
@@ -91,8 +89,12 @@ class Closing:
 
 def needed_from(tx: Transaction, first: int, last: int) -> int:
     """The oldest entry between two that moved money on a lane since its last closing; above `last` if none did."""
-    (oldest,) = tx.execute(_NEEDED, (first, last)).fetchone()
-    return last + 1 if oldest is None else int(oldest)
+    closed = dict(tx.execute("SELECT lane, max(last_seq) FROM canteen_closings GROUP BY lane").fetchall())
+    sql = "SELECT seq, kind, body FROM entries WHERE seq BETWEEN ? AND ? ORDER BY seq"
+    for seq, kind, body in tx.execute(sql, (first, last)):
+        if kind in _MONEY and seq > closed.get(facts.decode(_MONEY[kind], decode_entry(body).payload).lane, 0):
+            return int(seq)
+    return last + 1
 
 
 def till_totals(lane: int, first: int, tx: Transaction) -> Totals:

@@ -61,6 +61,19 @@ async def test_rule_28_the_oldest_day_that_any_lane_has_not_closed_holds_pruning
         assert (await pruned(desk))[1] == closed.seq
 
 
+@pytest.mark.rule(24, 28)
+async def test_rule_28_a_sale_that_the_till_has_forgotten_is_still_there_for_the_closing_that_finds_it(
+    tmp_path: Path,
+) -> None:
+    async with canteen_at(tmp_path) as station:
+        desk = station.desk
+        sale = await paid(desk, dish(700))
+        await desk.site.writer.submit(lambda tx: tx.execute("DELETE FROM canteen_sales") and None)
+        assert (await pruned(desk))[1] == sale.entry.seq
+        closed = await close(desk)
+        assert (closed.agrees, closed.fact.settled_fen) == (False, 700)
+
+
 @pytest.mark.rule(10, 24)
 async def test_rule_10_money_given_back_for_a_sale_of_a_closed_day_counts_once_that_sale_is_pruned(
     tmp_path: Path,
