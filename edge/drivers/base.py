@@ -13,7 +13,8 @@ How a station uses a device that speaks by itself (tray reader, scale, card read
   underneath with jittered back-off and tells it as `Link` items, in order with the readings. The first
   item is always a `Link`. Repeated failures while down are not repeated as items.
 - One consumer per device. Nothing is queued in between: the consumer's pace is the pace of reading, and
-  bytes wait in the operating system's buffer, so hand slow work to a task of your own.
+  bytes wait in the operating system's buffer, so hand slow work to a task of your own. A camera keeps its
+  newest picture alone and drops the others.
 - Commands (`open`, `print_receipt`, `status`) are awaited calls with their own time-out and raise
   Unavailable (try again later), Refused (tell a person why) or ProtocolError (the device spoke nonsense).
 - `at_monotonic_s` is the injected monotonic clock at the moment the reading was complete.
@@ -23,11 +24,15 @@ How a station uses a device that speaks by itself (tray reader, scale, card read
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
 from edge.transports.base import Transport
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _MOST_LOGGED_BYTES = 64
 
@@ -136,6 +141,19 @@ class Passage:
     at_monotonic_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A camera's picture, rows x columns x BGR bytes, the newest there was; `sequence` tells how many were dropped.
+
+    `sequence` rises with every picture taken and starts at 1 again after each `Link(up=True)`.
+    """
+
+    picture: "NDArray[np.uint8]"
+    sequence: int
+    at_monotonic_s: float
+
+
+LooksAt = Literal["tray", "face"]
 Align = Literal["left", "center", "right"]
 
 
@@ -244,8 +262,20 @@ class Door(Driver, Protocol):
         """Yield each passage, for ever."""
 
 
-AnyDriver = TagReader | WeightSensor | CardReader | CodeScanner | Printer | Door
-Capability = Literal["tag_reader", "weight_sensor", "card_reader", "code_scanner", "printer", "door"]
+@runtime_checkable
+class Camera(Driver, Protocol):
+    """Sees what lies on the counter, or who stands before it."""
+
+    @property
+    def looks_at(self) -> LooksAt:
+        """What it is there for."""
+
+    def frames(self) -> AsyncGenerator[Frame | Link, None]:
+        """Yield the newest picture each time one is asked for, for ever; those in between are dropped."""
+
+
+AnyDriver = TagReader | WeightSensor | CardReader | CodeScanner | Printer | Door | Camera
+Capability = Literal["tag_reader", "weight_sensor", "card_reader", "code_scanner", "printer", "door", "camera"]
 
 
 class Log(Protocol):

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from edge.drivers import card_reader, code_scanner, receipt_printer, scale, tray_reader, turnstile
+from edge.drivers import camera, card_reader, code_scanner, receipt_printer, scale, tray_reader, turnstile
 from edge.drivers.base import AnyDriver, DriverContext, DriverInfo
 
 DRIVERS: Mapping[str, DriverInfo] = {
     info.kind: info
     for info in (
+        camera.DRIVER,
         card_reader.DRIVER,
         code_scanner.DRIVER,
         receipt_printer.DRIVER,

@@ -1,5 +1,6 @@
 """Every simulated device, one line each; and from a description to a running one."""
 
+import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -43,7 +44,8 @@ WIRED: Mapping[str, Make] = {
     "tray_reader": tray_reader.make,
 }
 MODBUS = ("turnstile",)
-KINDS = (*WIRED, *MODBUS)
+CAMERAS = ("camera",)
+KINDS = (*WIRED, *MODBUS, *CAMERAS)
 
 
 class DeviceSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,6 +128,11 @@ def _host(spec: DeviceSpec, name: str, now_s: Callable[[], float]) -> _Host:
             gate = turnstile.make(spec.options, seed=spec.seed)
             line = NullModem(Path(spec.pty)) if spec.pty else spec.port
             return TurnstileHost(name, gate, line, faults=faults, now_s=now_s)
+        if spec.device in CAMERAS:
+            # Imported only now: what pictures need takes longer to load than all other devices together.
+            host = importlib.import_module("firmware_sim.camera.host").CameraHost
+            made: _Host = host(name, spec.options, port=spec.port, seed=spec.seed, now_s=now_s)
+            return made
     except TypeError as error:
         raise ValueError(f"{name}: {error}") from error
     raise ValueError(f"{name}: {spec.device!r} is none of {', '.join(KINDS)}")

@@ -1,11 +1,12 @@
 import pytest
 
-from edge.drivers.base import CardReader, CodeScanner, Door, Printer, TagReader, WeightSensor
+from edge.drivers.base import Camera, CardReader, CodeScanner, Door, Printer, TagReader, WeightSensor
 from edge.drivers.registry import DRIVERS, WrongDeviceSettingsError, check_settings, make_driver
 from tests.support.devices import driver_context
 
 URL = "tcp://127.0.0.1:1"
 CAPABILITIES: dict[str, type] = {
+    "camera": Camera,
     "tag_reader": TagReader,
     "weight_sensor": WeightSensor,
     "card_reader": CardReader,
@@ -17,7 +18,8 @@ CAPABILITIES: dict[str, type] = {
 
 @pytest.mark.parametrize("kind", sorted(DRIVERS))
 async def test_every_driver_fulfils_its_capability_and_closes_before_it_was_opened(kind: str) -> None:
-    settings = {"url": URL} | ({"protocol": "cas"} if kind == "scale" else {})
+    url = "rtsp://127.0.0.1:1/scene" if kind == "camera" else URL
+    settings = {"url": url} | ({"protocol": "cas"} if kind == "scale" else {})
     driver = make_driver(kind, settings, driver_context("till 3"))
     assert isinstance(driver, CAPABILITIES[DRIVERS[kind].capability])
     assert driver.name == "till 3"
@@ -28,7 +30,7 @@ async def test_every_driver_fulfils_its_capability_and_closes_before_it_was_open
 @pytest.mark.parametrize(
     ("kind", "settings", "reason"),
     [
-        ("toaster", {}, "'toaster' is none of card_reader"),
+        ("toaster", {}, "'toaster' is none of camera, card_reader"),
         ("card_reader", {}, "url"),
         ("card_reader", {"url": URL, "hold_of_s": 1}, "hold_of_s"),
         ("scale", {"url": URL, "protocol": "unknown"}, "protocol"),

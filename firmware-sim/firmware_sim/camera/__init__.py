@@ -1,0 +1,1 @@
+"""A network camera: drawn or real scenes as RTP/JPEG over RTSP."""
