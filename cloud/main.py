@@ -22,7 +22,9 @@ from cloud.domains.devices import edge as devices_edge
 from cloud.domains.devices import routes as devices_routes
 from cloud.domains.devices.directory import GatewayDirectory
 from cloud.domains.identity import events as identity_events
+from cloud.domains.identity import faces_edge_routes, faces_routes, faces_store
 from cloud.domains.identity import routes as identity_routes
+from cloud.domains.identity.faces_desk import FaceDesk
 from cloud.domains.payments import events as payments_events
 from cloud.domains.payments import jobs as payments_jobs
 from cloud.domains.payments import routes as payments_routes
@@ -61,7 +63,7 @@ BACKUP_FACTS: Final = (STREAMS_SAFE,)
 
 PARTS: Final[tuple[Part, ...]] = (
     Part(
-        routers=(identity_routes.router,),
+        routers=(identity_routes.router, faces_routes.router),
         tables="cloud.domains.identity.tables",
         register=(identity_events.subscribe,),
     ),
@@ -118,6 +120,8 @@ def create_app(core: Core, parts: Sequence[Part] = PARTS) -> FastAPI:
     edge_api = EdgeApi(_edge_parts(core, registry))
     app.state.core = core
     app.state.quarantine_desk = QuarantineDesk(registry, core.signer.sign)
+    app.state.edge_api = edge_api
+    app.state.face_desk = FaceDesk(Path(core.settings.recognition.networks))
     problems.install(app)
     app.add_middleware(
         Guard,
@@ -128,6 +132,7 @@ def create_app(core: Core, parts: Sequence[Part] = PARTS) -> FastAPI:
     for router in routers(parts):
         app.include_router(router, responses=problems.RESPONSES)
     app.include_router(edge_router(lambda _: edge_api))
+    app.include_router(faces_edge_routes.router)
     if _CONSOLE.is_dir():
         app.mount("/", Console(_CONSOLE))
     return app
@@ -141,4 +146,5 @@ def _edge_parts(core: Core, registry: Registry) -> EdgeParts:
         directory=GatewayDirectory(core),
         token_secret=core.signer.token_secret,
         bucket_order=payments.bucket_order,
+        fillers={faces_store.COLLECTION: faces_store.filler(core)},
     )

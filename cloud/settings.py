@@ -112,6 +112,13 @@ class Sync:
 
 
 @dataclass(frozen=True)
+class Recognition:
+    """Networks that look at faces when somebody is enrolled."""
+
+    networks: str = setting("var/models", "folder that `python -m models fetch` fills", low=1)
+
+
+@dataclass(frozen=True)
 class Log:
     """What is written to the log."""
 
@@ -133,6 +140,7 @@ class Settings:
     backup: Backup = section(Backup)
     leases: Leases = section(Leases)
     sync: Sync = section(Sync)
+    recognition: Recognition = section(Recognition)
     log: Log = section(Log)
 
 

@@ -1,9 +1,10 @@
 """What `/edge/v1` does, without HTTP: one method a call, each in transactions of its own, each harmless to repeat."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -74,7 +75,8 @@ class EdgeParts:
     """What `/edge/v1` is made of.
 
     `token_secret` is shared by all workers; `bucket_order` says which money a visitor's lease takes first (without it:
-    the largest bucket); `store_of` makes the store over a transaction of `database`.
+    the largest bucket); `store_of` makes the store over a transaction of `database`; `fillers` make the bodies of the
+    collections whose rows only point to what is kept sealed.
     """
 
     database: Transactions
@@ -84,9 +86,10 @@ class EdgeParts:
     token_secret: bytes
     bucket_order: BucketOrder | None = None
     store_of: Callable[[Any], Store] = PostgresStore
+    fillers: Mapping[str, replicas.Filler] = field(default_factory=dict)
 
 
-class _Entered(NamedTuple):
+class Entered(NamedTuple):
     """A transaction in the organisation of a token's device, and one of its keys."""
 
     tx: Any
@@ -101,7 +104,7 @@ class EdgeApi:
 
     def __init__(self, parts: EdgeParts) -> None:
         self._database, self._clock, self._directory = parts.database, parts.clock, parts.directory
-        self._order, self._store_of = parts.bucket_order, parts.store_of
+        self._order, self._store_of, self._fillers = parts.bucket_order, parts.store_of, parts.fillers
         self._tokens = SessionTokens(parts.token_secret)
         self._ingestor = Ingestor(parts.registry, parts.clock)
         self._nonces: OrderedDict[tuple[int, bytes], None] = OrderedDict()
@@ -143,7 +146,7 @@ class EdgeApi:
 
     async def batch(self, token: str, batch: Batch) -> BatchAnswer:
         """Take facts in."""
-        async with self._entered(token, key_id=batch.checkpoint.key_id, backlog=True) as (
+        async with self.entered(token, key_id=batch.checkpoint.key_id, backlog=True) as (
             tx,
             store,
             device,
@@ -165,13 +168,13 @@ class EdgeApi:
     async def heartbeat(self, token: str, beat: Heartbeat) -> HeartbeatAnswer:
         """Note how a site stands, answer what is new for it."""
         now = self._clock.now()
-        async with self._entered(token, backlog=True) as (_, store, device, generation, _):
+        async with self.entered(token, backlog=True) as (_, store, device, generation, _):
             await store.ledger.seen_through(Holder(device.site, beat.epoch), beat.lease_n)
             return await heartbeats.note(store, device, beat, generation=generation, now=now)
 
     async def leases(self, token: str, after: int) -> LeasePage:
         """Messages after `after`, which the site has applied."""
-        async with self._entered(token) as (_, store, device, generation, _):
+        async with self.entered(token) as (_, store, device, generation, _):
             holder = Holder(device.site, device.epoch)
             await store.ledger.seen_through(holder, after)
             newest, messages = await messages_after(store.ledger, holder, max(after, 0), limit=LEASE_PAGE)
@@ -183,7 +186,7 @@ class EdgeApi:
         if not numbers or len(ask.rules) > _RULES_MOST:
             raise Malformed("an ask names a person, an amount and few limits")
         now = self._clock.now()
-        async with self._entered(token) as (tx, store, device, _, _):
+        async with self.entered(token) as (tx, store, device, _, _):
             holder = Holder(device.site, device.epoch)
             granted, word = 0, "frozen"
             await store.ledger.seen_through(holder, ask.lease_n)
@@ -197,15 +200,22 @@ class EdgeApi:
 
     async def replica(self, token: str, collection: str, *, generation: int, after: int) -> ReplicaPage:
         """Rows of a collection after a version."""
-        async with self._entered(token) as (_, store, device, present, _):
+        async with self.entered(token) as (tx, store, device, present, _):
+            filler = self._fillers.get(collection)
             return await replicas.page(
-                store, device.site, collection, generation=present, known_generation=generation, after=after
+                store,
+                device.site,
+                collection,
+                generation=present,
+                known_generation=generation,
+                after=after,
+                fill=partial(filler, tx) if filler is not None else None,
             )
 
     async def declare(self, token: str, part: Declaration) -> DeclarationAnswer:
         """One part of what a site holds, for a restored cloud."""
         now = self._clock.now()
-        async with self._entered(token) as (_, store, device, _, _):
+        async with self.entered(token) as (_, store, device, _, _):
             day = local_day(to_ms(now), ZoneInfo(device.time_zone))
             try:
                 complete, missing = await declarations.declare(
@@ -233,7 +243,7 @@ class EdgeApi:
         return granted, "recalling" if rights else ""
 
     @asynccontextmanager
-    async def _entered(self, token: str, *, key_id: int = -1, backlog: bool = False) -> AsyncIterator[_Entered]:
+    async def entered(self, token: str, *, key_id: int = -1, backlog: bool = False) -> AsyncIterator[Entered]:
         """A transaction in the organisation of the token's device, and one of its keys.
 
         Raises Unauthenticated, and Superseded unless the call hands in a `backlog`, which anybody who was replaced may.
@@ -249,7 +259,7 @@ class EdgeApi:
             generation = await self._store_of(tx).ledger.generation()
             key = own if key_id == own_id else await self._key(tx, number, key_id)
             await tx.enter(device.organisation)
-            yield _Entered(tx, self._store_of(tx), device, generation, key)
+            yield Entered(tx, self._store_of(tx), device, generation, key)
 
     async def _key(self, tx: Any, device: int, key_id: int) -> DeviceKey | None:
         return await self._directory.key(tx, device, key_id) if 0 <= key_id < _KEYS else None

@@ -1,7 +1,9 @@
 """Reference data for sites: numbered rows of named collections, read in pages, with a digest (rules 12, 30)."""
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
 
 from cloud.core.database import Transaction
 from cloud.sync import store as ports
@@ -14,8 +16,11 @@ from protocols.values.errors import Malformed
 
 PAGE_ROWS: Final = 2_000
 PAGE_BYTES: Final = 1024 * 1024
+FILLED_ROWS: Final = 200
 
 ReplicaChange = ports.ReplicaChange
+Filler = Callable[[Any, Sequence[bytes]], Awaitable[Sequence[bytes | None]]]
+"""(tx, what rows hold at rest) -> the bodies to send, None for what is gone: for records kept sealed in one place."""
 
 
 async def publish(tx: Transaction, site: int, collection: str, rows: Iterable[ReplicaChange]) -> int:
@@ -42,16 +47,29 @@ async def put(store: SiteStore, site: int, collection: str, rows: Iterable[Repli
 
 
 async def page(
-    store: SiteStore, site: int, collection: str, *, generation: int, known_generation: int, after: int
+    store: SiteStore,
+    site: int,
+    collection: str,
+    *,
+    generation: int,
+    known_generation: int,
+    after: int,
+    fill: Callable[[Sequence[bytes]], Awaitable[Sequence[bytes | None]]] | None = None,
 ) -> ReplicaPage:
-    """The rows after a version; from the start, with `reset`, where the edge's generation is not the cloud's."""
+    """The rows after a version; from the start, with `reset`, where the edge's generation is not the cloud's.
+
+    `fill` makes the bodies of what rows hold at rest; digests are of bodies as sent.
+    """
+    most = PAGE_ROWS if fill is None else FILLED_ROWS
     newest, digest = await store.head(site, collection)
     reset = known_generation != generation or after > newest or after < 0
     after = 0 if reset else after
-    fetched = await store.rows_between(site, collection, after, newest, PAGE_ROWS + 1)
+    fetched = await store.rows_between(site, collection, after, newest, most + 1)
+    if fill is not None:
+        fetched = await _filled(fetched, fill)
     rows: list[ReplicaRow] = []
     size = 0
-    for row in fetched[:PAGE_ROWS]:
+    for row in fetched[:most]:
         size += len(row.body or b"") + len(row.key)
         if rows and size > PAGE_BYTES:
             break
@@ -60,6 +78,17 @@ async def page(
     if more:
         return ReplicaPage(collection, generation, rows[-1].version, reset, more, tuple(rows), b"")
     if digest is None:
-        digest = collection_digest(await store.live_rows(site, collection))
+        live = await store.live_rows(site, collection)
+        if fill is not None:
+            bodies = await fill([row[2] for row in live])
+            live = [(key, at_ms, body) for (key, at_ms, _), body in zip(live, bodies, strict=True) if body is not None]
+        digest = collection_digest(live)
         await store.keep_digest(site, collection, digest)
     return ReplicaPage(collection, generation, newest, reset, more, tuple(rows), digest)
+
+
+async def _filled(
+    rows: Sequence[ReplicaRow], fill: Callable[[Sequence[bytes]], Awaitable[Sequence[bytes | None]]]
+) -> list[ReplicaRow]:
+    bodies = iter(await fill([row.body for row in rows if row.body is not None]))
+    return [row if row.body is None else msgspec.structs.replace(row, body=next(bodies)) for row in rows]

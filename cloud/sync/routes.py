@@ -43,10 +43,11 @@ def edge_router(api_of: Callable[[Request], EdgeApi]) -> APIRouter:
     return _Routes(api_of).router()
 
 
-class _FaultRoute(APIRoute):
+class FaultRoute(APIRoute):
     """Answers every error as a Fault."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler, its errors translated."""
         inner = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
@@ -73,7 +74,7 @@ class _Routes:
         self._of = api_of
 
     def router(self) -> APIRouter:
-        router = APIRouter(prefix="/edge/v1", route_class=_FaultRoute, include_in_schema=False)
+        router = APIRouter(prefix="/edge/v1", route_class=FaultRoute, include_in_schema=False)
         posts: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/provision": self.provision,
             "/session": self.session,
@@ -92,37 +93,39 @@ class _Routes:
 
     async def provision(self, request: Request) -> Response:
         """POST a Provision."""
-        return _answer(await self._of(request).provision(await _message(request, Provision)))
+        return answer_of(await self._of(request).provision(await read_message(request, Provision)))
 
     async def session(self, request: Request) -> Response:
         """POST an OpenSession."""
-        return _answer(await self._of(request).open_session(await _message(request, OpenSession)))
+        return answer_of(await self._of(request).open_session(await read_message(request, OpenSession)))
 
     async def batches(self, request: Request) -> Response:
         """POST a Batch."""
-        token = _token(request)
-        return _answer(await self._of(request).batch(token, await _message(request, Batch, most=BATCH_BODY_BYTES)))
+        token = token_of(request)
+        return answer_of(
+            await self._of(request).batch(token, await read_message(request, Batch, most=BATCH_BODY_BYTES))
+        )
 
     async def heartbeat(self, request: Request) -> Response:
         """POST a Heartbeat."""
-        token = _token(request)
-        return _answer(await self._of(request).heartbeat(token, await _message(request, Heartbeat)))
+        token = token_of(request)
+        return answer_of(await self._of(request).heartbeat(token, await read_message(request, Heartbeat)))
 
     async def lease_asks(self, request: Request) -> Response:
         """POST a LeaseAsk."""
-        token = _token(request)
-        return _answer(await self._of(request).lease_ask(token, await _message(request, LeaseAsk)))
+        token = token_of(request)
+        return answer_of(await self._of(request).lease_ask(token, await read_message(request, LeaseAsk)))
 
     async def declarations(self, request: Request) -> Response:
         """POST a Declaration."""
-        token = _token(request)
-        return _answer(
-            await self._of(request).declare(token, await _message(request, Declaration, most=BATCH_BODY_BYTES))
+        token = token_of(request)
+        return answer_of(
+            await self._of(request).declare(token, await read_message(request, Declaration, most=BATCH_BODY_BYTES))
         )
 
     async def leases(self, request: Request) -> Response:
         """GET ?after=n."""
-        return _answer(await self._of(request).leases(_token(request), _number(request, "after")))
+        return answer_of(await self._of(request).leases(token_of(request), _number(request, "after")))
 
     async def replicas(self, request: Request) -> Response:
         """GET ?collection=&generation=&after=."""
@@ -136,10 +139,13 @@ class _Routes:
         generation, after = _number(request, "generation"), _number(request, "after")
         if not _NAME.fullmatch(collection):
             raise MalformedRequest("name a collection")
-        return _answer(await self._of(request).replica(_token(request), collection, generation=generation, after=after))
+        return answer_of(
+            await self._of(request).replica(token_of(request), collection, generation=generation, after=after)
+        )
 
 
-async def _message(request: Request, kind: type[T], *, most: int = SMALL_BODY_BYTES) -> T:
+async def read_message(request: Request, kind: type[T], *, most: int = SMALL_BODY_BYTES) -> T:
+    """The body as a message. Raises TooLarge, Malformed."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -148,7 +154,8 @@ async def _message(request: Request, kind: type[T], *, most: int = SMALL_BODY_BY
     return decode(bytes(body), kind)
 
 
-def _token(request: Request) -> str:
+def token_of(request: Request) -> str:
+    """The device's token. Raises Unauthenticated."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token or not token.isascii():
         raise Unauthenticated("open a session first")
@@ -166,7 +173,8 @@ def _number(request: Request, name: str) -> int:
     return number
 
 
-def _answer(message: object) -> Response:
+def answer_of(message: object) -> Response:
+    """A message as an answer."""
     return Response(encode(message), media_type=MEDIA_TYPE)
 
 

@@ -167,6 +167,35 @@ class LeaseAskAnswer(msgspec.Struct, array_like=True, frozen=True):
     word: str
 
 
+class FaceEnrolment(msgspec.Struct, array_like=True, frozen=True):
+    """Templates taken at a gateway's camera by an operator, for the site of that gateway alone.
+
+    `id` is made and stored before sending, so repeating is harmless. `wording` is the number of the consent text the
+    person agreed to on this screen at `at_ms` (0: consent was given before). Templates as in a FaceRecord.
+    """
+
+    id: str
+    person: int
+    operator: int
+    network: str
+    templates: tuple[bytes, ...]
+    wording: int
+    at_ms: int
+    quality: float = 1.0
+
+
+class FaceEnrolmentAnswer(msgspec.Struct, array_like=True, frozen=True):
+    """`stored`, or why not; no word but `stored` changes anything, and trying the same again cannot help.
+
+    `no_person`, `no_operator`, `no_consent`, `wording_old`, `withdrawn` (after `at_ms`), `older` (than the enrolment
+    there), `network_unknown`, `unfit` (templates) or `looks_like_another` (an administrator enrols in the console).
+    `version` is that of the site's collection `faces` which carries it.
+    """
+
+    word: str
+    version: int = 0
+
+
 class ReplicaRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One record: `body` is the msgpack of its struct, None a tombstone; in force from `effective_from_ms`."""
 

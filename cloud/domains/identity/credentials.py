@@ -16,7 +16,7 @@ from cloud.core.sessions import User
 from cloud.domains.identity import edge, rules
 from cloud.domains.identity.errors import CredentialTaken, PersonLeft
 from cloud.domains.identity.events import record
-from cloud.domains.identity.people import PHONE_FIELD, actor_of, ask_confirmation
+from cloud.domains.identity.people import PHONE_FIELD, actor_of
 from cloud.domains.identity.schemas import AgeIn, CredentialIn, OperatorIn
 from cloud.domains.identity.tables import Operator
 from protocols.payments.credentials import hash_pin
@@ -104,7 +104,7 @@ async def revoke(core: Core, user: User, credential_id: int, reason: str) -> Rec
         )
         assert row is not None
         versions = await edge.publish_credentials(tx, await core.vault.keys(tx), [row], await edge.sites(tx))
-        await ask_confirmation(tx, f"credential:{credential_id}", "credentials", versions, at=now)
+        await edge.ask_confirmation(tx, f"credential:{credential_id}", "credentials", versions, at=now)
         await record(
             tx, at=now, actor=actor_of(user), action="identity.revoke_credential",
             target=f"credential:{credential_id}", after={"reason": reason, "person": row["person_id"]},

@@ -1,6 +1,7 @@
 """What sites are sent of identity: people, credentials by keyed names, operators, greatest ages (rules 14 to 16)."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from asyncpg import Record
 
@@ -89,6 +90,23 @@ async def publish_site(tx: Transaction, keys: OrganisationKeys, site_id: int) ->
     live = await tx.fetch("SELECT * FROM identity_credentials WHERE revoked_at IS NULL ORDER BY id")
     await publish_credentials(tx, keys, live, [site_id])
     await publish_operators(tx, keys, None, [site_id])
+
+
+async def ask_confirmation(
+    tx: Transaction, subject: str, collection: str, versions: dict[int, int], *, at: datetime
+) -> None:
+    """Ask every site to confirm that it has reached the version which takes `subject` away."""
+    for site_id, version in versions.items():
+        await tx.execute(
+            "INSERT INTO identity_confirmations (subject, site_id, collection, version, asked_at) "
+            "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (subject, site_id) DO UPDATE "
+            "SET version = excluded.version, asked_at = excluded.asked_at",
+            subject,
+            site_id,
+            collection,
+            version,
+            at,
+        )
 
 
 def _value(keys: OrganisationKeys, row: Record) -> str:

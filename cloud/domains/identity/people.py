@@ -16,7 +16,7 @@ from cloud.core.events import emit
 from cloud.core.masking import mask_identity_number, mask_name, mask_phone
 from cloud.core.rights import PERSONAL_READ
 from cloud.core.sessions import User
-from cloud.domains.identity import edge, queries
+from cloud.domains.identity import edge, faces_store, queries
 from cloud.domains.identity.errors import NumberTaken, PersonLeft, PhoneTaken
 from cloud.domains.identity.events import PERSON_JOINED, PERSON_LEFT, PERSON_MOVED, record
 from cloud.domains.identity.schemas import PersonIn, PersonPatch
@@ -99,7 +99,7 @@ async def block(core: Core, user: User, person_id: int, reason: str) -> Record:
         await Person.filter(id=person_id).update(blocked=reason)
         versions = await edge.publish_people(tx, [person_id], await edge.sites(tx))
         now = core.clock.now()
-        await ask_confirmation(tx, f"person:{person_id}", "people", versions, at=now)
+        await edge.ask_confirmation(tx, f"person:{person_id}", "people", versions, at=now)
         await record(
             tx, at=now, actor=actor_of(user), action="identity.block" if reason else "identity.unblock",
             target=f"person:{person_id}", before={"blocked": before["blocked"]}, after={"blocked": reason},
@@ -114,8 +114,9 @@ async def leave(core: Core, user: User, person_id: int) -> Record:
         now = core.clock.now()
         await Person.filter(id=person_id).update(state="leaving", left_at=now, blocked="left")
         versions = await edge.publish_people(tx, [person_id], await edge.sites(tx))
-        await ask_confirmation(tx, f"person:{person_id}", "people", versions, at=now)
+        await edge.ask_confirmation(tx, f"person:{person_id}", "people", versions, at=now)
         await revoke_all(core, tx, person_id, "left", now)
+        await faces_store.forget(tx, person_id, by="left", now=now)
         await emit(tx, PERSON_LEFT, {"person_id": person_id}, at=now)
         await record(tx, at=now, actor=actor_of(user), action="identity.leave", target=f"person:{person_id}")
         return await _row(tx, person_id)
@@ -145,7 +146,8 @@ async def erase(core: Core, user: User, person_id: int) -> Record:
         )
         versions = await edge.publish_people(tx, [person_id], await edge.sites(tx))
         now = core.clock.now()
-        await ask_confirmation(tx, f"person:{person_id}", "people", versions, at=now)
+        await edge.ask_confirmation(tx, f"person:{person_id}", "people", versions, at=now)
+        await faces_store.forget(tx, person_id, by="erased", now=now)
         await record(tx, at=now, actor=actor_of(user), action="identity.erase", target=f"person:{person_id}")
         return await _row(tx, person_id)
 
@@ -170,7 +172,7 @@ async def revoke_all(core: Core, tx: Transaction, person_id: int, reason: str, n
     )
     versions = await edge.publish_credentials(tx, keys, revoked, site_ids)
     for row in revoked:
-        await ask_confirmation(tx, f"credential:{row['id']}", "credentials", versions, at=now)
+        await edge.ask_confirmation(tx, f"credential:{row['id']}", "credentials", versions, at=now)
     operators = await tx.fetch(
         "UPDATE identity_operators SET revoked_at = $2 WHERE person_id = $1 AND revoked_at IS NULL RETURNING id",
         person_id,
@@ -178,23 +180,6 @@ async def revoke_all(core: Core, tx: Transaction, person_id: int, reason: str, n
     )
     if operators:
         await edge.publish_operators(tx, keys, [row["id"] for row in operators], site_ids)
-
-
-async def ask_confirmation(
-    tx: Transaction, subject: str, collection: str, versions: dict[int, int], *, at: datetime
-) -> None:
-    """Ask every site to confirm that it has reached the version which takes `subject` away."""
-    for site_id, version in versions.items():
-        await tx.execute(
-            "INSERT INTO identity_confirmations (subject, site_id, collection, version, asked_at) "
-            "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (subject, site_id) DO UPDATE "
-            "SET version = excluded.version, asked_at = excluded.asked_at",
-            subject,
-            site_id,
-            collection,
-            version,
-            at,
-        )
 
 
 async def show(core: Core, user: User, person_id: int) -> tuple[Record, str | None, str | None]:

@@ -1,12 +1,17 @@
 """Lists and look-ups of people in plain SQL."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from asyncpg import Record
 
 from cloud.core.database import Transaction
 from cloud.sync.service import stream_statuses
+
+FaceStates = dict[int, tuple[datetime, bool, bool]]
+"""By site: since when it is asked to hold a face or to let it go, whether it confirmed, whether it is to hold it."""
+Heard = dict[int, datetime | None]
 
 _PAGE = """
 SELECT p.*, g.name_zh AS group_name, s.name_zh AS home_site_name
@@ -100,9 +105,24 @@ async def confirmations(tx: Transaction, subjects: Sequence[str]) -> dict[str, t
 
 async def unconfirmed(tx: Transaction) -> list[Record]:
     """What some site has not confirmed, the oldest first: shown to a person (rule 16)."""
-    asked = await tx.fetch("SELECT * FROM identity_confirmations ORDER BY asked_at DESC LIMIT 2000")
+    asked = await tx.fetch(
+        "SELECT * FROM identity_confirmations WHERE subject NOT LIKE 'face_given:%' ORDER BY asked_at DESC LIMIT 2000"
+    )
     reached = await _reached(tx)
     return [row for row in reversed(asked) if not _confirmed(row, reached)]
+
+
+async def face_confirmations(tx: Transaction, person_id: int) -> FaceStates:
+    """How each site stands with a person's face."""
+    subjects = [f"face_given:{person_id}", f"face:{person_id}"]
+    asked = await tx.fetch("SELECT * FROM identity_confirmations WHERE subject = ANY ($1)", subjects)
+    reached = await _reached(tx) if asked else {}
+    return {row["site_id"]: (row["asked_at"], _confirmed(row, reached), row["subject"] == subjects[0]) for row in asked}
+
+
+async def heard_at(tx: Transaction) -> Heard:
+    """When each site's newest gateway was last heard."""
+    return {status.site: status.heartbeat_at for status in sorted(await stream_statuses(tx), key=lambda s: s.epoch)}
 
 
 async def _reached(tx: Transaction) -> dict[int, dict[str, int]]:
