@@ -59,6 +59,30 @@ def person_of(fact: Fact) -> int:
     return 0 if where is None else int(fact.payload[where])
 
 
+def day_of(fact: Fact) -> int:
+    """The business day that a fact names; 0 where it names none."""
+    where = {SETTLEMENT: 6, REFUND: 12, CASH_TAKEN: 6, CASH_VOIDED: 7, DAY_CLOSED: 2}.get(fact.kind)
+    return 0 if where is None else int(fact.payload[where])
+
+
+def lane_of(fact: Fact) -> int:
+    """The lane that a fact names; 0 where it names none."""
+    where = {DAY_CLOSED: 0, SETTLEMENT: 1, REFUND: 1, CASH_TAKEN: 1, CASH_VOIDED: 1, REFUSED: 1}.get(fact.kind)
+    return 0 if where is None else int(fact.payload[where])
+
+
+def subject_of(body: bytes) -> tuple[str, int]:
+    """What later entries wait behind when this one is set aside, and the entry that this one needs."""
+    said = _raw.decode(body)
+    return said[6], said[7]
+
+
+def said_in(message: bytes) -> list[Any]:
+    """A message as it went over the wire, or a payload."""
+    found: list[Any] = _raw.decode(message)
+    return found
+
+
 def moved_by(fact: Fact) -> list[Moved]:
     """What the fact takes from or puts to the site's leases."""
     said, kind = fact.payload, fact.kind

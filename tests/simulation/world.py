@@ -23,6 +23,7 @@ from tests.simulation.settled import Settled, check_at_rest
 from tests.simulation.site_side import Died, SiteMachine
 from tests.simulation.sizes import sync_of
 from tests.simulation.watchman import Watchman
+from tests.simulation.witness import Witness
 
 START_MS: Final = 1_793_570_400_000  # 2026-11-02 06:00 at Shanghai
 HOUR_S: Final = 3_600.0
@@ -79,6 +80,7 @@ class World:
         self.sync = sync_of(seed)
         self.clock = SimClock(loop, START_MS)
         self.cloud = CloudMachine(self.clock, self.chance("cloud"), in_doubt_days=1)
+        self.witness = Witness(self.cloud, doubt_days=1)
         self.sites: dict[int, Site] = {}  # who holds each site's rights now
         self.machines: list[Site] = []
         self.people = list(range(1, size.people + 1))
