@@ -28,7 +28,7 @@ RETURNING s.site, s.epoch, s.newest_n - k.many
 """
 _UNDECLARED: Final = f"""
 SELECT count(*) FROM lease_sites AS s, core_generation AS g
-WHERE s.declared_generation < g.generation AND s.state <> 'lost'
+WHERE s.organisation_id = app_organisation() AND s.declared_generation < g.generation AND s.state <> 'lost'
   AND (s.state <> 'closed' OR EXISTS (
       SELECT 1 FROM ledger_balances AS b
       WHERE b.owner_kind = {int(Owner.PERSON)} AND b.site = s.site AND b.epoch = s.epoch AND b.balance > 0))
@@ -48,7 +48,8 @@ WHERE m.site = $1 AND m.epoch = $2 AND m.n = k.n AND m.answered IS NULL
 _HOLDERS: Final = f"""
 SELECT DISTINCT b.bucket, s.site, s.epoch FROM ledger_balances AS b JOIN lease_sites AS s USING (site, epoch)
 WHERE b.bucket = ANY ($1::bigint[]) AND b.owner_kind = {int(Owner.PERSON)} AND s.state <> 'lost'
-UNION SELECT k.bucket, s.site, s.epoch FROM unnest($1::bigint[]) AS k (bucket), lease_sites AS s WHERE s.state = 'open'
+UNION SELECT k.bucket, s.site, s.epoch FROM unnest($1::bigint[]) AS k (bucket), lease_sites AS s
+WHERE s.state = 'open' AND s.organisation_id = app_organisation()
 """  # noqa: S608 - made of constants
 _PASSED: Final = """
 INSERT INTO lease_cutoff_sites AS c (site, epoch, bucket, organisation_id, passed_seq)
@@ -66,7 +67,10 @@ _RIGHT: Final = "person, rule, site, epoch, from_day, uses_a_day, next_site, nex
 
 
 class PostgresLeases:
-    """The part of `PostgresLedger` that is not about amounts."""
+    """The part of `PostgresLedger` that is not about amounts.
+
+    Rows of organisations below are seen and never written: what is not named by its id is asked for by organisation.
+    """
 
     def __init__(self, tx: Transaction) -> None:
         self.tx = tx
@@ -147,7 +151,7 @@ class PostgresLeases:
         """Lost holders whose money is still in doubt."""
         rows = await self.tx.fetch(
             "SELECT site, epoch FROM lease_sites WHERE state = 'lost' AND released_at IS NULL AND lost_at <= $1"
-            " ORDER BY site, epoch FOR UPDATE SKIP LOCKED",
+            " AND organisation_id = app_organisation() ORDER BY site, epoch FOR UPDATE SKIP LOCKED",
             instant,
         )
         return [Holder(*row) for row in rows]

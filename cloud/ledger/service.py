@@ -85,6 +85,18 @@ async def give_standing_rights(
     return await standing.give_to_homes(PostgresLedger(tx), persons, rule, from_day=from_day, uses_a_day=uses_a_day)
 
 
+async def move_limits(tx: Transaction, person: int, site: int, *, from_day: int) -> int:
+    """All limits of a person go to their home `site` as their holders return them; answers how many were asked for.
+
+    None while the site has no open gateway, or after a restore (a job asks again).
+    """
+    store = PostgresLedger(tx)
+    holder = await store.open_holder(site)
+    if holder is None or await store.sites_missing():
+        return 0
+    return await standing.move_home(store, person, holder, from_day=from_day)
+
+
 async def cut_off(tx: Transaction, buckets: Sequence[int], *, now: datetime, business_day: int) -> int:
     """Clear buckets: `available` now (answers that amount), each site once its stream passed the marker (rule 8)."""
     return await clearing.cut_off(PostgresLedger(tx), buckets, now=now, business_day=business_day)

@@ -45,8 +45,11 @@ async def want_for_visit(store: LedgerStore, person: int, rules: Iterable[int], 
     return len(asked)
 
 
-async def move_home(store: LedgerStore, person: int, holder: Holder, *, from_day: int) -> None:
-    """All limits of a person go to a new home once their holders have returned them. Raises LeasesWait."""
+async def move_home(store: LedgerStore, person: int, holder: Holder, *, from_day: int) -> int:
+    """All limits of a person go to a new home once their holders have returned them; answers how many are to come.
+
+    Raises LeasesWait.
+    """
     await need_declared(store)
     moved = [r for r in await store.rights(person, None) if r.holder not in (NOBODY, holder)]
     await store.keep_rights([Right(r.person, r.rule, r.holder, r.from_day, r.uses_a_day, holder, 0) for r in moved])
@@ -56,6 +59,7 @@ async def move_home(store: LedgerStore, person: int, holder: Holder, *, from_day
         if r.next_holder == NOBODY
     ]
     await send(store, recalls)
+    return len(moved)
 
 
 async def returned(store: LedgerStore, holder: Holder, person: int, rule: int, *, from_day: int) -> None:

@@ -35,9 +35,11 @@ def subscribe(core: Core) -> None:
         await size_leases(core, tx, persons, day=day, now=core.clock.now())
 
     async def moved(tx: Transaction, event: Event) -> None:
-        person = int(event.payload["person_id"])
-        await ledger.set_home(tx, person, int(event.payload["site_id"]), MEAL_FEN)
-        await size_leases(core, tx, [person], day=await business_day(core, tx, person), now=core.clock.now())
+        person, site = int(event.payload["person_id"]), int(event.payload["site_id"])
+        await ledger.set_home(tx, person, site, MEAL_FEN)
+        day = await business_day(core, tx, person)
+        await size_leases(core, tx, [person], day=day, now=core.clock.now())
+        await ledger.move_limits(tx, person, site, from_day=day)
 
     async def left(tx: Transaction, event: Event) -> None:
         await leavers.begin(core, tx, int(event.payload["person_id"]))

@@ -5,7 +5,7 @@ from typing import Final
 
 from cloud.core.context import Core
 from cloud.core.database import Transaction
-from cloud.domains.payments import leavers
+from cloud.domains.payments import leavers, setup
 from cloud.domains.payments.money import size_leases
 from cloud.domains.places import service as places
 from cloud.ledger import service as ledger
@@ -22,8 +22,11 @@ async def pay_leavers(core: Core) -> int:
     """Pay leavers what came back since; answers how many are closed now."""
     closed = 0
     for organisation in await organisations(core):
-        async with core.database.transaction(organisation) as tx:
-            closed += await leavers.pay_waiting(core, tx)
+        after = -1
+        while after:
+            async with core.database.transaction(organisation) as tx:
+                done, after = await leavers.pay_waiting(core, tx, after=max(after, 0))
+            closed += done
     return closed
 
 
@@ -85,6 +88,42 @@ async def lease_again(core: Core) -> int:
     return found
 
 
+# Those whose limits another site counts and is not asked for, and limits that nobody counts, where a home can take them
+_LIMITS_ELSEWHERE: Final = """
+SELECT r.person, h.site FROM standing_rights AS r JOIN lease_homes AS h USING (person)
+WHERE r.organisation_id = app_organisation() AND r.site NOT IN (0, h.site)
+  AND (r.next_site <> h.site OR r.visit_day > 0)
+  AND EXISTS (SELECT 1 FROM lease_sites AS s WHERE s.site = h.site AND s.state = 'open')
+  AND NOT EXISTS (SELECT 1 FROM payments_leavers AS p WHERE p.person_id = r.person)
+GROUP BY r.person, h.site ORDER BY r.person LIMIT $1
+"""
+_LIMITS_OF_NOBODY: Final = """
+SELECT DISTINCT r.rule FROM standing_rights AS r JOIN lease_homes AS h USING (person)
+WHERE r.organisation_id = app_organisation() AND r.site = 0
+  AND EXISTS (SELECT 1 FROM lease_sites AS s WHERE s.site = h.site AND s.state = 'open')
+  AND NOT EXISTS (SELECT 1 FROM payments_leavers AS p WHERE p.person_id = r.person)
+"""
+
+
+async def bring_limits_home(core: Core) -> int:
+    """Ask for limits that another site than the home counts, and give what nobody counts; answers how many moved.
+
+    News of a move does it at once; this is for what had to wait: a home without a gateway, a restore, a site lost.
+    """
+    moved = 0
+    for organisation in await organisations(core):
+        async with core.database.transaction(organisation) as tx:
+            if not await ledger.leases_open(tx):
+                continue
+            day = await _today(core, tx)
+            for row in await tx.fetch(_LIMITS_ELSEWHERE, core.settings.leases.batch):
+                moved += await ledger.move_limits(tx, row["person"], row["site"], from_day=day)
+            rules = [row["rule"] for row in await tx.fetch(_LIMITS_OF_NOBODY)]
+            if rules:
+                moved += await setup.give_standing_rights(core, tx, rules)
+    return moved
+
+
 def register(core: Core) -> None:
     """Run them by time."""
 
@@ -94,9 +133,13 @@ def register(core: Core) -> None:
     async def leases_each_minute(timestamp: int) -> None:  # noqa: ARG001 - by name
         await lease_again(core)
 
+    async def limits_each_minute(timestamp: int) -> None:  # noqa: ARG001 - by name
+        await bring_limits_home(core)
+
     async def every_night(timestamp: int) -> None:  # noqa: ARG001 - by name
         await release_in_doubt(core)
 
     core.jobs.periodic("payments.pay_leavers", "* * * * *", leavers_each_minute)
     core.jobs.periodic("payments.lease_again", "* * * * *", leases_each_minute)
+    core.jobs.periodic("payments.bring_limits_home", "* * * * *", limits_each_minute)
     core.jobs.periodic("payments.release_in_doubt", "10 17 * * *", every_night)

@@ -168,11 +168,18 @@ async def size_leases(core: Core, tx: Transaction, persons: Sequence[int], *, da
     step = core.settings.leases.batch
     for start in range(0, len(persons), step):
         try:
-            part = persons[start : start + step]
+            part = await _staying_here(tx, persons[start : start + step])
             staying = await _staying(tx, part, day=day, now=now)
             await ledger.size_leases(tx, part, now=now, business_day=day, staying=staying)
         except LeasesWait:
             return
+
+
+async def _staying_here(tx: Transaction, persons: Sequence[int]) -> list[int]:
+    """Without leavers: what is theirs is paid, not leased."""
+    rows = await tx.fetch("SELECT person_id FROM payments_leavers WHERE person_id = ANY ($1)", list(persons))
+    left = {row["person_id"] for row in rows}
+    return [person for person in persons if person not in left]
 
 
 async def _staying(tx: Transaction, persons: Sequence[int], *, day: int, now: datetime) -> Staying:

@@ -84,9 +84,9 @@ async def give_standing_rights(
     core: Core, tx: Transaction, rule_ids: list[int] | None = None, persons: list[int] | None = None
 ) -> int:
     """Give homes the right to count limits (all rules for None) of the people they are for; answers how many."""
-    query = LimitRule.filter(stopped=False)
-    if rule_ids is not None:
-        query = query.filter(id__in=rule_ids)
+    own = await tx.fetch("SELECT id FROM payments_limit_rules WHERE organisation_id = app_organisation()")
+    wanted = [row["id"] for row in own if rule_ids is None or row["id"] in rule_ids]
+    query = LimitRule.filter(stopped=False, id__in=wanted)
     sites = await places.sites(tx)
     if not sites:
         return 0
