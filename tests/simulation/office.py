@@ -1,7 +1,9 @@
 """The office: tops up, subsidises, corrects, moves, clears, sees people off, and backs its books up."""
 
 import asyncio
-from typing import Final
+from collections import Counter
+from collections.abc import Coroutine
+from typing import Any, Final
 
 from cloud.core.errors import CloudError
 from cloud.ledger.errors import LeasesWait
@@ -42,7 +44,7 @@ class Office:
         await self._subsidise()
         await self._pass_out()
         for person in world.people:
-            await self._top_up(person, self.random.randrange(500, 9_000))
+            await self.top_up(person, self.random.randrange(500, 9_000))
         await self._size()
         for site in world.machines:
             site.machine.nudge()
@@ -62,7 +64,7 @@ class Office:
         world = self.world
         image = world.cloud.back_up()
         known = (world.auditor.office_image(), dict(world.home), frozenset(world.left), tuple(world.buckets))
-        world.backups.append(Backup(image, *known, self.month))
+        world.backups.append(Backup(image, *known, self.month, Counter(world.swaps)))
         world.watchman.backed_up()
         await world.cloud.verified(image)
 
@@ -78,6 +80,7 @@ class Office:
         world.auditor.restore(backup.office, [(site.number, site.stream.epoch) for site in world.machines])
         world.home, world.left = dict(backup.home), set(backup.left)
         world.buckets, self.month = list(backup.buckets), backup.month
+        world.swaps = Counter(backup.swaps)
 
     async def _nightly(self) -> None:
         while not self.world.ending:
@@ -110,17 +113,22 @@ class Office:
             acts = [self._leave, self._clear]
         if person in world.left:
             return
+        await self.tries(random.choice(acts)(person))
+
+    async def tries(self, act: Coroutine[Any, Any, None]) -> None:
+        """An act that the cloud may refuse."""
         try:
-            await random.choice(acts)(person)
+            await act
         except LeasesWait:
-            world.reached.note("lease withheld until all declared")
+            self.world.reached.note("lease withheld until all declared")
         except CloudError as error:
-            world.tell(f"the cloud says no: {error}")
+            self.world.tell(f"the cloud says no: {error}")
 
     async def _top_up_some(self, person: int) -> None:
-        await self._top_up(person, self.random.randrange(300, 8_000))
+        await self.top_up(person, self.random.randrange(300, 8_000))
 
-    async def _top_up(self, person: int, fen: int) -> None:
+    async def top_up(self, person: int, fen: int) -> None:
+        """Money over the counter of the office."""
         cause = self._cause()
         for _ in range(self.random.choice((1, 1, 2))):  # a counter that tries twice
             if await self.world.cloud.top_up(person, reference.CASH, fen, cause=cause):
@@ -151,8 +159,11 @@ class Office:
                 world.auditor.pay_in(person, reference.PASSES, _PASSES)
 
     async def _correct(self, person: int) -> None:
+        await self.correct(person, self.random.randrange(200, 4_000))
+
+    async def correct(self, person: int, fen: int) -> None:
+        """What was too much is taken back, wherever it is."""
         world = self.world
-        fen = self.random.randrange(200, 4_000)
         done = await world.cloud.correct_down(person, reference.CASH, fen, cause=self._cause())
         if done is not None:
             world.auditor.pay_in(person, reference.CASH, -fen)
@@ -160,8 +171,11 @@ class Office:
                 world.reached.note("receivable booked")
 
     async def _visit(self, person: int) -> None:
+        await self.visit(person, self.random.choice(sorted(self.world.sites)))
+
+    async def visit(self, person: int, number: int) -> None:
+        """Somebody says that they will eat elsewhere."""
         world = self.world
-        number = self.random.choice(sorted(world.sites))
         if number != world.home[person]:
             granted, asked = await world.cloud.announce_visit(person, number, self.world.business_day())
             if asked and not granted:
@@ -197,8 +211,19 @@ class Office:
             await world.cloud.leave(person)
             await self._publish_people([person], blocked="left")
             world.tell(f"person {person} leaves")
+            world.spawn(self._forget(person))
+
+    async def _forget(self, person: int) -> None:
+        """Hours later the leaver's record is taken away everywhere."""
+        await asyncio.sleep(self.random.uniform(1, 12) * HOUR_S)
+        if person in self.world.left:
+            await self.world.cloud.publish("people", [(str(person), 0, None)])
+            self.world.reached.note("record taken away")
 
     async def _clear(self, _person: int) -> None:
+        await self.clear()
+
+    async def clear(self) -> None:
         """Month end: the old subsidy is cleared while facts are in the field, the next one is granted."""
         world = self.world
         if len(world.auditor.cleared) >= 2:
@@ -212,6 +237,20 @@ class Office:
         world.reached.note("bucket cleared")
         world.tell(f"bucket {old} is cleared")
         await self._subsidise()
+        for person in world.people[::5]:
+            await self._true_up(person)
+
+    async def _true_up(self, person: int) -> None:
+        """What was eaten for cash while a subsidy lay elsewhere is swapped, once a month."""
+        world = self.world
+        swaps = await world.cloud.true_up(
+            person, period=str(self.month), days=(20_261_101, world.business_day()),
+            order=(self.month, reference.CASH),
+        )  # fmt: skip
+        for better, worse, amount in swaps:
+            world.swaps[person, better] -= amount
+            world.swaps[person, worse] += amount
+            world.reached.note("payment swapped into the better bucket")
 
     async def _publish_people(self, persons: list[int], *, blocked: str = "") -> None:
         world = self.world

@@ -5,12 +5,15 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from cloud.core.errors import CloudError
-from protocols.journal.kinds import Kind
-from protocols.payments.facts import Settlement, Share
-from tests.simulation import reference
 from tests.simulation import wirewords as words
+from tests.simulation.auditor import Violation
+from tests.simulation.incidents import nonsense, note_poison, somebody, unreadable
+from tests.simulation.lane import Till
+from tests.simulation.network import Weather
 from tests.simulation.office import Office
-from tests.simulation.site_side import Refused
+from tests.simulation.plots_disk import bad_sector
+from tests.simulation.plots_money import fair, month_end, poisoned_month, squeeze, wander
+from tests.simulation.site_side import Told
 from tests.simulation.world import DAY_S, HOUR_S, Site, World
 
 Plot = Callable[[World, Office], Coroutine[Any, Any, None]]
@@ -20,37 +23,42 @@ _IN_DOUBT_DAYS: Final = 1.2
 
 
 async def poison(world: World, _office: Office) -> None:
-    """One entry that contradicts itself, amid good ones; later a person mends it."""
-    site = await _somebody(world, "poison")
+    """Entries that contradict themselves or cannot be read, amid good ones; later a person mends the first."""
+    site = await somebody(world, "poison")
     person = world.chance("poison").choice(world.people)
-    done, seq = await _nonsense(world, site, person)
+    done, seq = await nonsense(world, site, person)
     if not done:
         return
-    _note(world, site, seq)
+    note_poison(world, site, seq)
     world.look(site)
     world.fault(None, f"site {site.number} writes entry {seq}, which contradicts itself")
-    for _ in range(3):  # what the same person does next waits behind it
-        done, _said = await world.outcome(site.machine.sell(attempt=f"p{seq}{_}", lane=1, person=person, extra_fen=0))
-        if not done:
-            break
-        world.look(site)
+    till = Till(world, site, f"p{seq}.")
+    for _ in range(3):  # what the same person does next waits behind it, the last of it for the one before as well
+        said = await till.sell(person)
+        if isinstance(said, Told) and isinstance(await till.refund(said.seq), Told):
+            world.reached.note("sale and its refund wait behind poison")
+    if not world.auditor.restored and site.machine.alive:
+        await unreadable(world, site)
 
 
 async def bad_deploy(world: World, _office: Office) -> None:
     """A gateway's new software writes nothing but nonsense for a while: the stream stops, and goes on when resumed."""
-    site = await _somebody(world, "deploy")
-    for person in (world.people * 3)[:24]:
-        done, seq = await _nonsense(world, site, person)
+    site = await somebody(world, "deploy")
+    site.wire.weather = Weather(up_cut=True, down_cut=True)  # so that all of it comes in one after another
+    for turn, person in enumerate((world.people * 3)[:26]):
+        done, seq = await nonsense(world, site, person, subject=f"x{turn}")
         if not done:
             return
-        _note(world, site, seq)
+        note_poison(world, site, seq)
     world.look(site)
     world.fault(None, f"bad software at site {site.number}")
+    await asyncio.sleep(120)
+    site.wire.weather = Weather()
 
 
 async def rotate(world: World, _office: Office) -> None:
     """A gateway changes its key while facts wait."""
-    site = await _somebody(world, "rotate")
+    site = await somebody(world, "rotate")
     done, _ = await world.outcome(site.machine.rotate_key())
     if done:
         world.look(site)
@@ -58,9 +66,9 @@ async def rotate(world: World, _office: Office) -> None:
         world.tell(f"site {site.number} rotates its key")
 
 
-async def replace(world: World, _office: Office) -> None:
+async def replace(world: World, office: Office) -> None:
     """A gateway breaks and another takes its site over; the old one is mended and says what it still knows."""
-    site = await _somebody(world, "replace")
+    site = await somebody(world, "replace")
     world.die(site, power=True, why="it breaks")
     site.lost = True
     world.auditor.irregular.add((site.number, site.stream.epoch))
@@ -71,16 +79,37 @@ async def replace(world: World, _office: Office) -> None:
     await asyncio.sleep(world.chance("repair").uniform(1, 6) * HOUR_S)
     site.lost, site.retired = False, True
     await world.boot(site)
-    await asyncio.sleep(3 * HOUR_S)
+    await _speaks_again(world, office, site)
     world.retired.append((site.number, site.stream.epoch))  # what it still holds is released once somebody says so
     await world.declare_retired_lost()
 
 
+async def _speaks_again(world: World, office: Office, site: Site) -> None:
+    """One that was replaced beats on while its successor gets leases; its backlog waits until a person accepts it."""
+    key = (site.stream.device, site.stream.epoch, 0)
+    through = world.cloud.streams()[key]["applied_through"]
+    site.wire.weather = Weather()
+    diners = [person for person in world.people if world.home[person] == site.number and person not in world.left]
+    for turn in range(180):
+        if turn % 20 == 0 and diners:
+            await office.tries(office.top_up(diners[turn % len(diners)], 400))
+            site.machine.nudge() if site.machine.alive else None
+        row = world.cloud.streams().get(key)
+        if row is None or row["state_reason"] == "accepted":
+            continue
+        if row["state"] == "held":
+            world.reached.note("backlog of a revoked key waits")
+        if row["applied_through"] > through:
+            raise Violation(f"the backlog of {key} was applied under a revoked key, and nobody has accepted it")
+        await asyncio.sleep(60)
+
+
 async def lose(world: World, _office: Office) -> None:
     """A gateway is declared lost, its money released after the days that takes; then it turns up."""
-    site = await _somebody(world, "lose", at=(0.05, 0.2))
+    site = await somebody(world, "lose", at=(0.05, 0.2))
     site.wire.weather.up_cut = True  # so that it knows what nobody else does
     await asyncio.sleep(3 * HOUR_S)
+    await _late_facts(world, site)
     if not site.machine.alive:
         return
     unsent = site.machine.journal.head_seq > site.machine.journal.applied_through
@@ -105,9 +134,21 @@ async def lose(world: World, _office: Office) -> None:
     await world.boot(site)
 
 
+async def _late_facts(world: World, site: Site) -> None:
+    """What a site did that nobody heard of before it went: sales, one of them given back, and cash."""
+    site.wire.weather.up_cut = True
+    await world.boot(site)
+    till = Till(world, site, "l")
+    for person in [person for person in world.people if world.home[person] == site.number][:6]:
+        said = await till.sell(person, 150)
+        if isinstance(said, Told) and person % 2:
+            await till.refund(said.seq, (0,) if person % 3 else ())
+        await till.cash(person, 700)
+
+
 async def clone(world: World, _office: Office) -> None:
     """A copy of a gateway's disk goes on beside it: two successors of one entry."""
-    site = await _somebody(world, "clone")
+    site = await somebody(world, "clone")
     holder = (site.number, site.stream.epoch)
     world.auditor.irregular.add(holder)
     twin = await world.twin(site)
@@ -124,7 +165,7 @@ async def clone(world: World, _office: Office) -> None:
 
 async def old_image(world: World, _office: Office) -> None:
     """An old copy of a disk is put back after everything newer was sent: the cloud knows more than the gateway."""
-    site = await _somebody(world, "image")
+    site = await somebody(world, "image")
     image, was = site.disk.image(), len(site.stream.facts)
     await asyncio.sleep(world.chance("image").uniform(2, 9) * HOUR_S)
     for _ in range(200):
@@ -148,16 +189,57 @@ async def old_image(world: World, _office: Office) -> None:
 
 
 async def restore(world: World, office: Office) -> None:
-    """The newest backup is put back in the midst of the day; what the office did since is not done any more."""
+    """The newest backup is put back, as often as not at lunch; what the office did since is not done any more.
+
+    Batches that lay about somewhere come in first. Now and then it has to be put back once more, while what sites
+    declare is still on its way.
+    """
     random = world.chance("restore")
     await asyncio.sleep(random.uniform(0.2, 0.6) * world.size.days * DAY_S)
     if random.random() < 0.6:
         await office.back_up()
         await asyncio.sleep(random.uniform(0.5, 12) * HOUR_S)
+    if random.random() < 0.6:
+        noon_s = -(-(world.hour_s - 12 * HOUR_S) // DAY_S) * DAY_S + 12 * HOUR_S
+        await asyncio.sleep(max(0.0, noon_s - world.hour_s))
     if world.ending or not world.backups:
         return
+    await _put_back(world, office)
+    if random.random() < 0.6:
+        late = world.spawn(_cut_once_declared(world))
+        await asyncio.sleep(random.uniform(0.1, 1.5) * HOUR_S)
+        late.cancel()
+        if not world.ending:
+            await _put_back(world, office)
+            world.reached.note("cloud restored twice")
+
+
+async def _put_back(world: World, office: Office) -> None:
     world.fault("cloud restored from a backup", "the cloud is put back to its newest backup")
     await office.put_back(world.backups[-1])
+    for site in world.machines:
+        await site.wire.straggle()
+        world.spawn(_rush(world, site))
+
+
+async def _rush(world: World, site: Site) -> None:
+    """People come while their site declares what it holds."""
+    till = Till(world, site, f"r{world.cloud.generation}.")
+    for person in [person for person in world.people if world.home[person] == site.number][:12]:
+        if world.ending or site.retired:
+            return
+        await till.sell(person, 100)
+        await world.wait(45.0)
+
+
+async def _cut_once_declared(world: World) -> None:
+    """The first site that declares is cut off before the cloud hears of it."""
+    site = world.sites[min(world.sites)]
+    known = sum(fact.kind == words.DECLARATION for fact in site.stream.facts)
+    while sum(fact.kind == words.DECLARATION for fact in site.stream.facts) == known:
+        await asyncio.sleep(2.0)
+        world.look(site)
+    site.wire.weather = Weather(up_cut=True, down_cut=True)
 
 
 async def add(world: World, _office: Office) -> None:
@@ -171,51 +253,15 @@ async def add(world: World, _office: Office) -> None:
     world.tell(f"site {number} opens")
 
 
-def _note(world: World, site: Site, seq: int) -> None:
-    world.look(site)
-    (share,) = words.shares_of(site.stream.facts[seq - 1])
-    world.auditor.poison[site.stream.device, site.stream.epoch, seq] = share[1]
-
-
-async def _nonsense(world: World, site: Site, person: int) -> tuple[bool, int]:
-    """An entry whose parts do not add up; whether it was kept, and its number."""
-    leases = site.machine.leases
-    share = Share(reference.CASH, min(100, leases.balance(person, reference.CASH)))
-    head = site.machine.journal.head_seq
-    fact = Settlement(
-        attempt=f"x{site.stream.device}.{head}", lane=site.number * 10 + 1, canteen=site.number,
-        stall=site.number * 100 + 1, person=person, period=0, business_day=world.business_day(), receipt_no=0,
-        gross_fen=777, discount_fen=0, fee_fen=0, amount_fen=777, shares=(share,), uses=(), lines=(),
-        credential_kind=1, credential=0, code_step=0,
-    )  # fmt: skip
-
-    def unit(tx: Any) -> int:
-        leases.spend(tx, person, (share,))
-        return site.machine.journal.append(tx, Kind.SETTLEMENT, fact, subject=f"p{person}").seq
-
-    done, seq = await world.outcome(site.machine.write(unit))
-    return done and not isinstance(seq, Refused), seq
-
-
-async def _somebody(world: World, name: str, *, at: tuple[float, float] = (0.15, 0.6)) -> Site:
-    """A gateway that lives and holds its site's rights, after a while."""
-    random = world.chance(name)
-    await asyncio.sleep(random.uniform(*at) * world.size.days * DAY_S)
-    while True:
-        able = [site for site in world.machines if site.machine.alive and not site.retired and not site.lost]
-        if able and not world.ending:
-            return random.choice(able)
-        await asyncio.sleep(600)
-
-
 PLOTS: Final[Mapping[str, Plot]] = {
     "poison": poison, "bad deploy": bad_deploy, "rotate": rotate, "replace": replace, "lose": lose, "clone": clone,
-    "old image": old_image, "restore": restore, "add": add,
+    "old image": old_image, "restore": restore, "add": add, "squeeze": squeeze, "month end": month_end,
+    "poisoned month": poisoned_month, "wander": wander, "fair": fair, "bad sector": bad_sector,
 }  # fmt: skip
 
 
 def chosen(world: World) -> tuple[str, ...]:
-    """None to three, so that every plot comes in any nine seeds running, alone and in company."""
+    """One to three, so that every plot comes in any fifteen seeds running, alone and in company."""
     names = list(PLOTS)
     first = names[world.seed % len(names)]
     random = world.chance("plots")

@@ -57,6 +57,7 @@ OPERATOR: Final = 90
 DISH: Final = 1
 COMMIT_S: Final = 0.004  # from the beginning of a commit to its lanes being told
 _BOOT_AGAIN_S: Final = 5.0
+_BOOT_AGAIN_MOST_S: Final = 600.0
 _MANY_TASKS: Final = 256
 _QUIET: Final = SyncSettings(
     poll_s=30.0, heartbeat_s=120.0, retry_first_s=2.0, retry_most_s=120.0, keep_days=1, digest_hours=24.0
@@ -293,6 +294,7 @@ class SiteMachine:
         process.stores.close()
 
     async def _start(self) -> None:
+        wait_s = _BOOT_AGAIN_S
         while True:
             try:
                 self._process = await self._try_to_start()
@@ -301,7 +303,8 @@ class SiteMachine:
                 self._close_files()
                 if self.disk.dead or not (self.disk.full or self.disk.read_errors):
                     raise
-            await asyncio.sleep(_BOOT_AGAIN_S)
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, _BOOT_AGAIN_MOST_S)
 
     async def _try_to_start(self) -> _Process:
         settings = self._settings

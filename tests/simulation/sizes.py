@@ -15,7 +15,7 @@ from edge.sync import declaration, rights
 from edge.sync.settings import SyncSettings
 
 _QUIET: Final = SyncSettings(
-    poll_s=30.0, heartbeat_s=600.0, retry_first_s=5.0, retry_most_s=600.0, keep_days=1, digest_hours=24.0
+    poll_s=60.0, heartbeat_s=600.0, retry_first_s=5.0, retry_most_s=600.0, keep_days=1, digest_hours=24.0
 )
 _SMALL: Final[tuple[tuple[ModuleType, str, tuple[int, ...]], ...]] = (
     (declaration, "MOVES_PER_PART", (3, 5, 9)),

@@ -69,6 +69,7 @@ class Backup:
     left: frozenset[int]
     buckets: tuple[int, ...]
     month: int
+    swaps: Counter[tuple[int, int]]
 
 
 class World:
