@@ -2,7 +2,9 @@
 
 import asyncio
 
+from tests.simulation.lane import Till, must_have_stood
 from tests.simulation.network import Weather
+from tests.simulation.site_side import Refused
 from tests.simulation.world import DAY_S, HOUR_S, Site, World
 
 
@@ -102,11 +104,28 @@ class Troubles:
         if full:
             self.world.fault(None, f"the disk of site {site.number} is full")
             site.disk.full = True
+            self.world.spawn(self._press(site))
         else:
             self.world.fault("read error", f"the disk of site {site.number} reads badly")
             site.disk.read_errors = 0.02
         await asyncio.sleep(self.random.uniform(0.2, 3.0) * HOUR_S)
         site.disk.full, site.disk.read_errors = False, 0.0
+
+    async def _press(self, site: Site) -> None:
+        """On a full disk: two meals of one person at one moment, and what has happened and must be kept."""
+        world, random = self.world, self.random
+        till = Till(world, site, f"d{world.loop.time():.0f}.")
+        for _ in range(4):
+            await asyncio.sleep(random.uniform(60.0, 400.0))
+            if not site.disk.full or world.ending or site.retired or site.lost:
+                return
+            person = random.choice(world.people)
+            sales = [seq for seq in site.stream.sales if not site.stream.refunded[seq]][-3:]
+            acts = [till.sell(person), till.sell(person, 10), till.cash(person, 300)]
+            acts += [till.refund(seq) for seq in sales[:1]]
+            for said in await asyncio.gather(*acts):
+                if isinstance(said, Refused):
+                    must_have_stood(site, said)
 
     async def _clock(self, site: Site) -> None:
         random, clock = self.random, site.clock

@@ -1,12 +1,14 @@
 """A lane as plots use it: what it does is told to the auditor like everything a diner does."""
 
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Final
 
 from tests.simulation import wirewords as words
-from tests.simulation.auditor import Said
+from tests.simulation.auditor import Said, Violation
 from tests.simulation.site_side import Refused, Told
 from tests.simulation.world import Site, World
+
+_ROOM_BYTES: Final = 400_000
 
 
 class Till:
@@ -57,3 +59,12 @@ class Till:
     def _attempt(self) -> str:
         self._many += 1
         return f"{self._name}{self.site.stream.device}.{self.site.stream.epoch}.{self._many}"
+
+
+def must_have_stood(site: Site, said: Refused) -> None:
+    """What has happened is kept while the disk has any room (rule 23). Raises Violation.
+
+    A new sale has not happened: it may be refused, and by the same word.
+    """
+    if said.word == "store_full" and said.in_hand and site.disk.free_bytes(site.disk.folder) > _ROOM_BYTES:
+        raise Violation(f"site {site.number} refuses a fact in hand, and there is room for it")

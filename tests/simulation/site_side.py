@@ -86,9 +86,10 @@ class Told:
 
 @dataclass(frozen=True)
 class Refused:
-    """What was not done, and the word for why."""
+    """What was not done, and the word for why; whether it had happened already and was only to be kept."""
 
     word: str
+    in_hand: bool = False
 
 
 @dataclass(frozen=True)
@@ -360,7 +361,7 @@ class SiteMachine:
         try:
             return await self._running().stores.writer.submit(unit, in_hand=True)
         except StoreError as error:
-            return _store_refused(error)
+            return _store_refused(error, in_hand=True)
 
     async def _show(self, seq: int) -> None:
         await self._running().stores.writer.submit_lazily(partial(mark_shown, [seq]))
@@ -373,7 +374,7 @@ class SiteMachine:
         except RefundDenied as denied:
             return Refused(denied.word)
         except StoreError as error:
-            return _store_refused(error)
+            return _store_refused(error, in_hand=True)
         with self.disk.reading_well():
             sale = facts.decode(Settlement, self.journal.entry(seq).payload)
         return Told(made.entry.seq, attempt, sale.person, made.amount_fen, sale_seq=made.sale_seq)
@@ -384,7 +385,7 @@ class SiteMachine:
         except CashDenied as denied:
             return Refused(denied.word)
         except StoreError as error:
-            return _store_refused(error)
+            return _store_refused(error, in_hand=True)
         return Told(kept.entry.seq, attempt, kept.person, abs(kept.amount_fen))
 
     async def _close_day(self, lane: int, counted_fen: int) -> Closed | Refused:
@@ -524,9 +525,9 @@ def _settings(code: str, sync: SyncSettings, wal_pages: int) -> GatewaySettings:
     )
 
 
-def _store_refused(error: StoreError) -> Refused:
+def _store_refused(error: StoreError, *, in_hand: bool = False) -> Refused:
     if isinstance(error, StoreFull):
-        return Refused("store_full")
+        return Refused("store_full", in_hand)
     return Refused("store_busy" if isinstance(error, StoreBusy) else "store_broken")
 
 

@@ -5,12 +5,12 @@ from typing import Final
 from tests.simulation import reference
 from tests.simulation import wirewords as words
 from tests.simulation.auditor import Said, Violation
+from tests.simulation.lane import must_have_stood
 from tests.simulation.site_side import Refused, Told
 from tests.simulation.world import DAY_S, HOUR_S, Site, World
 
 _TRIES: Final = 4
 _AGAIN_S: Final = 240.0
-_ROOM_BYTES: Final = 400_000
 _TOO_MUCH: Final = frozenset({"refunded_before", "nothing_left", "all_back", "too_much", "not_here", "item_before"})
 
 
@@ -166,7 +166,7 @@ class Diners:
             return None
         self.world.look(site)
         if isinstance(said, Refused):
-            self.must_have_stood(site, said)
+            must_have_stood(site, said)
             if said.word in _TOO_MUCH or "refund" in said.word:
                 self.world.reached.note("refund refused as too much")
             return said
@@ -174,12 +174,6 @@ class Diners:
         if site.disk.full:
             self.world.reached.note("disk full: fact in hand kept")
         return Told(said.seq, attempt, said.person, said.amount_fen)
-
-    @staticmethod
-    def must_have_stood(site: Site, said: Refused) -> None:
-        """What has happened is kept while the disk has any room (rule 23)."""
-        if said.word == "store_full" and site.disk.free_bytes(site.disk.folder) > _ROOM_BYTES:
-            raise Violation(f"site {site.number} refuses a fact in hand, and there is room for it")
 
     async def _cash(self, number: int, lane: int, person: int, fen: int, *, void: bool) -> None:
         site = self.world.sites[number]
@@ -190,7 +184,7 @@ class Diners:
         if not done:
             return
         if isinstance(said, Refused):
-            self.must_have_stood(site, said)
+            must_have_stood(site, said)
             return
         self.world.look(site)
         self.world.auditor.told(site.stream, words.CASH_TAKEN, Said(attempt, person, fen))

@@ -16,7 +16,7 @@ class Detector(NamedTuple):
     name: str
     module: str
     arguments: tuple[str, ...]
-    timeout_s: float = 90.0
+    timeout_s: float = 60.0
     places: tuple[str, ...] = ("",)
 
 
@@ -25,12 +25,12 @@ _WATCH: Final = "tests.simulation.planted.watch"
 DETECTORS: Final[Mapping[str, Detector]] = {
     each.name: each
     for each in (
-        Detector("world", _WATCH, ("12:poison,rotate", "84:replace,bad deploy")),
+        Detector("world", _WATCH, ("24:poison,wander", "12:squeeze,month end", "36:bad deploy,rotate,poisoned month")),
+        Detector("restored", _WATCH, ("132:restore,month end", "96:restore,poison", "108:restore,squeeze")),
+        Detector("lost", _WATCH, ("48:lose,squeeze", "72:replace,wander")),
+        Detector("forks", _WATCH, ("144:old image,bad sector", "84:clone,month end")),
         Detector("crash", "tests.simulation.crash_points", ("6",), places=("edge/", "protocols/")),
-        Detector("restored", _WATCH, ("96:restore,poison", "132:restore")),
-        Detector("forks", _WATCH, ("24:clone", "6")),
-        Detector("lost", _WATCH, ("48:lose", "13")),
-        Detector("worlds", _WATCH, ("3", "9")),
+        Detector("worlds", _WATCH, ("168:month end,wander,squeeze,poison", "156:fair,add", "3", "9")),
         Detector(
             "dark",
             "tests.simulation.planted.dark",
