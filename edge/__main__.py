@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -41,6 +42,7 @@ _log = logger("main")
 
 def main(arguments: Sequence[str]) -> int:
     """The exit status: 0 well, 1 failed, 2 a wrong command or setting."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before anything loads it: one look must not take every core
     options = _parser().parse_args(arguments)
     if options.command == "settings":
         print(render(EdgeSettings), end="")

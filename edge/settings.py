@@ -5,7 +5,7 @@ from pathlib import Path as OsPath
 from zoneinfo import available_timezones
 
 from edge.drivers.registry import WrongDeviceSettingsError, check_settings
-from edge.stations.site import KioskSettings, LaneSettings, SiteSettings, StationSettings
+from edge.stations.site import KioskSettings, LaneSettings, RecognitionSettings, SiteSettings, StationSettings
 from edge.sync.settings import (
     BrokerSettings,
     ClockSettings,
@@ -34,12 +34,13 @@ class EdgeSettings:
     log: LogSettings = section(LogSettings)
     kiosk: KioskSettings = section(KioskSettings)
     station: StationSettings = section(StationSettings)
+    recognition: RecognitionSettings = section(RecognitionSettings)
     lane: tuple[LaneSettings, ...] = setting((), "the lanes, one [[lane]] each")
 
     @property
     def site(self) -> SiteSettings:
         """The part that stations read."""
-        return SiteSettings(kiosk=self.kiosk, station=self.station, lane=self.lane)
+        return SiteSettings(kiosk=self.kiosk, station=self.station, recognition=self.recognition, lane=self.lane)
 
 
 def read_settings(path: OsPath) -> EdgeSettings | list[Problem]:
@@ -69,6 +70,7 @@ def _anchored(settings: EdgeSettings, folder: OsPath) -> EdgeSettings:
     broker = settings.broker
     return replace(
         settings,
+        recognition=replace(settings.recognition, networks=place(settings.recognition.networks)),
         cloud=replace(settings.cloud, ca_file=place(settings.cloud.ca_file)),
         broker=replace(broker, ca_file=place(broker.ca_file), password_file=place(broker.password_file)),
     )

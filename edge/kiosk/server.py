@@ -64,6 +64,7 @@ class Kiosk:
         self._health = health
         self._feeds: dict[tuple[str, Side], Feed] = {}
         self._handlers: dict[str, Handler] = {}
+        self._pictures: dict[str, bytes] = {}
         self._connections = 0
         self._open = 0
         self._bound: asyncio.Future[int] | None = None
@@ -71,6 +72,10 @@ class Kiosk:
     def publish(self, lane_code: str, state: Mapping[str, Any], *, side: Side = "diner") -> None:
         """Show a lane's state on its screens; only what changed travels."""
         self._feeds.setdefault((lane_code, side), Feed()).publish(state)
+
+    def publish_picture(self, lane_code: str, jpeg: bytes) -> None:
+        """The newest picture of a lane's counter; the former one is forgotten."""
+        self._pictures[lane_code] = jpeg
 
     def on_action(self, lane_code: str, handler: Handler) -> None:
         """Let `handler` answer the acts of a lane's screens; it is also told `closed` when a page goes."""
@@ -116,6 +121,7 @@ class Kiosk:
         app.router.add_get("/favicon.ico", _no_icon)
         app.router.add_get("/health", self._get_health)
         app.router.add_get("/lanes/{code}/state", self._get_state)
+        app.router.add_get("/lanes/{code}/picture", self._get_picture)
         app.router.add_get("/lanes/{code}/live", self._live)
         app.router.add_get("/lanes/{code}/{side:diner|operator}", self._page)
         app.router.add_get("/screens/{file:[a-z0-9_/]+\\.[a-z]+}", self._file)
@@ -144,6 +150,12 @@ class Kiosk:
         if feed is None:
             return web.json_response({"code": "no_such_lane"}, status=404, headers=_HEADERS)
         return web.json_response(feed.state, headers=_HEADERS)
+
+    async def _get_picture(self, request: web.Request) -> web.Response:
+        jpeg = self._pictures.get(request.match_info["code"])
+        if jpeg is None:
+            return web.json_response({"code": "no_picture"}, status=404, headers=_HEADERS)
+        return web.Response(body=jpeg, content_type="image/jpeg", headers=_HEADERS)
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         code, side = request.match_info["code"], _side(request)

@@ -20,7 +20,7 @@ from edge.sync.commands import Commands
 from edge.sync.link import Link
 from protocols.settings.schema import required, section, setting
 
-LANE_KINDS = ("plate", "weigh", "pos", "gate")
+LANE_KINDS = ("plate", "weigh", "pos", "gate", "vision")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class LaneSettings:
     """A lane that this gateway serves."""
 
     code: str = required("the lane's short code, as the console gives it: A1", low=1, high=16)
-    kind: str = required("what kind of lane it is", choices=LANE_KINDS)
+    kind: str = required("what kind of lane it is; vision: a plate lane with a camera", choices=LANE_KINDS)
     device: tuple[DeviceSettings, ...] = setting((), "its devices, one [[lane.device]] each")
 
 
@@ -69,11 +69,22 @@ class StationSettings:
 
 
 @dataclass(frozen=True)
+class RecognitionSettings:
+    """Cameras: networks, faces that pay, dishes on trays."""
+
+    networks: str = setting("var/models", "folder of the fetched networks (`python -m models fetch`)", low=1, high=400)
+    face_cap_fen: int = setting(5_000, "most a face alone may pay; above it a PIN or a card", low=1, high=1_000_000)
+    face_needs_motion: bool = setting(False, "whoever stands quite still before the camera is asked for a PIN too")
+    diner_chooses: bool = setting(True, "a diner may choose among the candidates for a dish in doubt")
+
+
+@dataclass(frozen=True)
 class SiteSettings:
     """The part of edge.toml that stations read."""
 
     kiosk: KioskSettings = section(KioskSettings)
     station: StationSettings = section(StationSettings)
+    recognition: RecognitionSettings = section(RecognitionSettings)
     lane: tuple[LaneSettings, ...] = setting((), "the lanes, one [[lane]] each")
 
 

@@ -9,6 +9,7 @@ from edge.kiosk.server import Act
 from edge.stations.canteen.cash import CashAsked, CashDenied
 from edge.stations.canteen.checkout import mark_shown
 from edge.stations.canteen.closing import Closed, Totals
+from edge.stations.canteen.eyes import TeachingRefused
 from edge.stations.canteen.history import Sale
 from edge.stations.canteen.identify import Payer, Presented
 from edge.stations.canteen.lanes.events import Acted
@@ -52,6 +53,7 @@ class Acts:
             "menu": self._menu,
             "amount": self._amount,
             "dishes": self._dishes,
+            **shell.operator_acts(),
         }
 
     async def handle(self, act: Act) -> Answer:
@@ -71,7 +73,7 @@ class Acts:
                 return await self._sign(act)
             operator = operators.signed_in(act.lane, act.connection)
             return await self._do(act, operator) if operator else denial("sign_in")
-        except (RefundDenied, CashDenied) as denied:
+        except (RefundDenied, CashDenied, TeachingRefused) as denied:
             return denial(denied.word)
         except StoreError:
             return denial("store_full")
@@ -241,8 +243,9 @@ class Acts:
         return {"cleared": self._desk.plates.wash()}
 
     async def _menu(self, _act: Act, _operator: Operator) -> Answer:
-        shell = self._shell
-        return {"dishes": shell.menu()} if isinstance(shell, PosShell) else denial("unknown_act")
+        if self._shell.kind not in ("pos", "vision"):
+            return denial("unknown_act")
+        return {"dishes": self._desk.menu(self._shell.lane.canteen)}
 
     async def _amount(self, act: Act, operator: Operator) -> Answer:
         """The operator keyed an amount."""

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from protocols.canteen.reference import Canteen, Dish, Lane, Operator, Plate, PlateKind, Price, Scale
 from protocols.payments.periods import Calendar
 from protocols.payments.plan import RuleBook
-from protocols.payments.reference import Bucket, BucketKind, Credential, CredentialKind, MealPeriod, Person
+from protocols.payments.reference import Bucket, BucketKind, Credential, CredentialKind, FaceRecord, MealPeriod, Person
 
 _RULES: Final = ("buckets", "scenes", "price_rules", "limit_rules", "periods", "credential_ages", "canteens")
 _NEVER_MS: Final = 2**62
@@ -83,6 +83,15 @@ class Catalogue:
         """A credential by its replica key."""
         found: Credential | None = self.replica.get("credentials", key, at_ms)
         return found
+
+    def face(self, person: int, at_ms: int) -> FaceRecord | None:
+        """The templates of somebody who may pay by face here."""
+        found: FaceRecord | None = self.replica.get("faces", str(person), at_ms)
+        return found
+
+    def faces(self, at_ms: int) -> list[FaceRecord]:
+        """Everybody who may."""
+        return list(self.replica.rows("faces", at_ms))
 
     def pin_of(self, person: int, at_ms: int) -> Credential | None:
         """The credential that holds a person's PIN, found by person."""

@@ -11,6 +11,8 @@ from edge.stations.canteen.cash import Cash
 from edge.stations.canteen.catalogue import Catalogue
 from edge.stations.canteen.checkout import Checkout
 from edge.stations.canteen.closing import Closing
+from edge.stations.canteen.eyes import Eyes
+from edge.stations.canteen.faces import Faces
 from edge.stations.canteen.history import History
 from edge.stations.canteen.identify import Identifier
 from edge.stations.canteen.operators import Operators
@@ -18,6 +20,7 @@ from edge.stations.canteen.plates import PaidPlates
 from edge.stations.canteen.printing import Names, receipt_document
 from edge.stations.canteen.receipts import Receipt
 from edge.stations.canteen.refunds import Refunds
+from edge.stations.canteen.seeing import Looking
 from edge.stations.canteen.trays import Trays
 from edge.stations.site import Site
 from protocols.canteen.reference import Lane
@@ -40,6 +43,9 @@ class Desk:
     operators: Operators
     plates: PaidPlates
     trays: Trays
+    looking: Looking
+    eyes: Eyes
+    faces: Faces
     alerts: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -72,6 +78,17 @@ class Desk:
         found = self.catalogue.dish(dish, now_ms) if dish else None
         named = found or (self.catalogue.plate_kind(kind, now_ms) if kind else None)
         return {"zh": named.name_zh, "en": named.name_en} if named else {"zh": "餐品", "en": "Item"}
+
+    def menu(self, canteen: int) -> list[dict[str, Any]]:
+        """Dishes sold by the portion at a canteen, with today's prices."""
+        now_ms = self.now_ms()
+        found = []
+        for dish in self.catalogue.dishes(now_ms):
+            price_fen = self.catalogue.price_fen(dish.id, canteen, now_ms)
+            if price_fen is not None and not dish.by_weight:
+                names = {"zh": dish.name_zh, "en": dish.name_en}
+                found.append({"id": dish.id, **names, "category": dish.category, "price_fen": price_fen})
+        return sorted(found, key=lambda one: (one["category"], one["id"]))
 
     def bucket_name(self, bucket: int) -> dict[str, str]:
         """A wallet's name."""

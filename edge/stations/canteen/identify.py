@@ -1,4 +1,4 @@
-"""Who pays: card, static code, dynamic code, phone number and PIN (SET-07), all known with the network down.
+"""Who pays: card, codes, phone number and PIN, a face alone or with the PIN (SET-07), all with the network down.
 
 A credential the replica does not list is unknown: a revoked one is gone from it, so revocation needs no list of its
 own (rule 16). PINs are checked off the event loop and locked after a few wrong ones, durably (rule 15).
@@ -31,7 +31,10 @@ _MOST_PIN_DIGITS: Final = 12
 
 
 class Presented(msgspec.Struct, frozen=True):
-    """What was held to a reader or typed: `kind` "card" (text = uid), "code" (its text), "phone" (number and pin)."""
+    """What was held to a reader or typed: `kind` "card" (text = uid), "code" (its text), "phone" (number and pin).
+
+    "face" (text = the person) comes from a lane's own camera, never from a screen; with the PIN where it was asked.
+    """
 
     kind: str
     text: str
@@ -59,7 +62,9 @@ class Identifier:
         now: Callable[[], Stamp],
         site: int,
         site_key: Callable[[], bytes],
+        face_cap_fen: int = 0,
     ) -> None:
+        self._face_cap_fen = face_cap_fen
         self._catalogue = catalogue
         self._writer = writer
         self._now = now
@@ -72,12 +77,21 @@ class Identifier:
         }
 
     def at_once(self, presented: Presented) -> Payer | Refusal | None:
-        """The answer for cards and codes; None for a phone number, which takes `by_phone`."""
+        """The answer for cards, codes and a face alone; None where a PIN came along, which takes `slowly`."""
         if presented.kind == "card":
             return self._listed(card_key(self._site_key(), presented.text), CredentialKind.CARD)
         if presented.kind == "code":
             return self._code(presented.text)
+        if presented.kind == "face" and not presented.pin:
+            return self._face(presented.text, cap_fen=self._face_cap_fen)
         return None
+
+    async def slowly(self, presented: Presented) -> Payer | Refusal:
+        """A phone number and its PIN, or a face and its person's PIN, which has no cap."""
+        if presented.kind != "face":
+            return await self.by_phone(presented)
+        found = self._face(presented.text, cap_fen=0)
+        return found if isinstance(found, Refusal) else await self.with_pin(found, presented.pin)
 
     async def by_phone(self, presented: Presented) -> Payer | Refusal:
         """A phone number and its PIN."""
@@ -137,6 +151,13 @@ class Identifier:
             return Refusal(Reason.CODE_EXPIRED)
         found = self._listed(f"dyn:{code.person}", CredentialKind.DYNAMIC_CODE)
         return found if isinstance(found, Refusal) else msgspec.structs.replace(found, code_step=code.step)
+
+    def _face(self, text: str, *, cap_fen: int) -> Payer | Refusal:
+        """Only while the template is here: whoever withdrew is not known by face any more (rule 16)."""
+        record = self._catalogue.face(int(text), self._now().now_ms)
+        if record is None:
+            return Refusal(Reason.UNKNOWN_CREDENTIAL)
+        return Payer(record.person, Credential(0, CredentialKind.FACE, record.person, b"", 0, 0, cap_fen))
 
     def _listed(self, key: str, kind: int) -> Payer | Refusal:
         credential = self._catalogue.credential(key, self._now().now_ms)

@@ -38,17 +38,6 @@ class PosShell(LaneShell):
         """Cards and codes are all it reads."""
         return []
 
-    def menu(self) -> list[dict[str, Any]]:
-        """Dishes sold by the portion here, with today's prices."""
-        now_ms = self.desk.now_ms()
-        found = []
-        for dish in self.desk.catalogue.dishes(now_ms):
-            price_fen = self.desk.catalogue.price_fen(dish.id, self.lane.canteen, now_ms)
-            if price_fen is not None and not dish.by_weight:
-                names = {"zh": dish.name_zh, "en": dish.name_en}
-                found.append({"id": dish.id, **names, "category": dish.category, "price_fen": price_fen})
-        return sorted(found, key=lambda one: (one["category"], one["id"]))
-
     def order_amount(self, amount_fen: int, operator: int) -> None:
         """Ring up an amount. Raises ValueError."""
         if not 0 < amount_fen <= _MOST_FEN:

@@ -3,6 +3,7 @@
 from typing import Any, Protocol
 
 from edge.stations.canteen.desk import Desk
+from edge.stations.canteen.face_watch import FaceWatch
 from edge.stations.canteen.history import Sale
 from edge.stations.canteen.lanes.till import Till
 from edge.stations.canteen.printing import PrintQueue
@@ -24,6 +25,7 @@ class Shown(Protocol):
     operator_name: str
     sound: dict[str, Any] | None
     balances_of: tuple[int, int] | None
+    faces: FaceWatch | None
 
     @property
     def taps_wanted(self) -> bool:
@@ -37,6 +39,9 @@ class Shown(Protocol):
 
     def message_key(self) -> str:
         """What to do next."""
+
+    def picture(self) -> dict[str, Any] | None:
+        """What the camera sees."""
 
     def hints(self) -> list[dict[str, str]]:
         """What the operator should look at."""
@@ -58,6 +63,9 @@ def diner_state(shown: Shown) -> dict[str, Any]:
         "receipt": shown.desk.receipt(receipt) if receipt else None,
         "balances": _balances(shown, receipt, phase),
         "pin": {"amount_fen": till.pin_fen} if till.stage == "pin" else None,
+        "face": shown.faces.told() if shown.faces is not None else None,
+        "by_face": shown.faces is not None,
+        "picture": shown.picture(),
         "last_charge": _last_charge(shown),
         "link": shown.desk.link(),
         "sound": shown.sound,
@@ -91,6 +99,9 @@ def waiting_state(code: str, kind: str, link: dict[str, Any]) -> dict[str, Any]:
         "receipt": None,
         "balances": None,
         "pin": None,
+        "face": None,
+        "by_face": False,
+        "picture": None,
         "last_charge": None,
         "link": link,
         "sound": None,

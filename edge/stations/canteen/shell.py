@@ -3,24 +3,25 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, Final, Protocol
 
 from edge.core.log import logger
-from edge.drivers.base import AnyDriver, CardReader, CardTap, CodeScanner, Link, Printer, Scan
+from edge.drivers.base import AnyDriver, Camera, Link, Printer
 from edge.kiosk.server import Act
 from edge.stations.canteen import screen
 from edge.stations.canteen.checkout import Asked, Short, mark_shown
 from edge.stations.canteen.desk import Desk
+from edge.stations.canteen.face_watch import FaceWatch
 from edge.stations.canteen.identify import Payer, Presented
 from edge.stations.canteen.lanes import events as lane_events
 from edge.stations.canteen.lanes.till import Till
+from edge.stations.canteen.presenting import presents, pump_presented
 from edge.stations.canteen.printing import PrintQueue
 from edge.stations.canteen.receipts import Receipt
 from edge.store.errors import StoreError, StoreFull
-from protocols.canteen.reference import Lane
+from protocols.canteen.reference import Lane, Operator
 from protocols.payments.facts import Line
 from protocols.payments.plan import NeedPin
 from protocols.payments.reference import Credential
@@ -28,11 +29,13 @@ from protocols.payments.refusals import Reason, Refusal
 
 KINDS: Final = {1: "plate", 2: "weigh", 3: "pos", 4: "gate"}
 _BALANCES_MS: Final = 6_000
+_FACE_MS: Final = 15_000
 _MOST_TASKS: Final = 32
 _MOST_WAITING: Final = 500
 
 _log = logger("canteen.lane")
 
+_FREE: Final = ("idle", "bill")
 _NOBODY: Final = Payer(0, Credential(0, 0, 0, b"", 0, 0, 0))
 
 Outcome = Receipt | NeedPin | Refusal | Short
@@ -72,6 +75,9 @@ class LaneShell(ABC):
         self.waiting = -1  # people in the queue; unknown until a counter tells
         self.sound: dict[str, Any] | None = None
         self.balances_of: tuple[int, int] | None = None
+        cameras = [one for one in devices.values() if isinstance(one, Camera) and one.looks_at == "face"]
+        self.faces = FaceWatch(self, desk.faces, cameras[0]) if cameras else None
+        self._face_until_ms = 0
         self._published: dict[str, Any] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -109,7 +115,9 @@ class LaneShell(ABC):
         """Work until cancelled."""
         self._failed = asyncio.get_running_loop().create_future()
         self.show()
-        pumps = [self._pump_presented(driver) for driver in self.devices.values() if _presents(driver)]
+        pumps = [pump_presented(self, driver) for driver in self.devices.values() if presents(driver)]
+        if self.faces is not None:
+            pumps.append(self.faces.run())
         if self.printing is not None:
             pumps.append(self.printing.run())
         try:
@@ -160,6 +168,13 @@ class LaneShell(ABC):
             case "phone":
                 phone, pin = str(act.fields.get("phone", ""))[:20], str(act.fields.get("pin", ""))[:12]
                 self.feed(lane_events.Shown(at_ms, Presented("phone", phone, pin)))
+            case "face" if self.faces is not None:
+                self._face_until_ms = at_ms + _FACE_MS
+                self.show()
+            case "face_pin" if self.faces is not None:
+                confirmed = self.faces.confirmed(str(act.fields.get("digits", ""))[:12])
+                if confirmed is not None:
+                    self.face_shown(confirmed)
             case "pin" | "cancel" | "again":
                 self.balances_of = None
                 self.feed(lane_events.Acted(at_ms, act.name, dict(act.fields)))
@@ -174,8 +189,6 @@ class LaneShell(ABC):
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
-
-    # Effects every lane has
 
     def _perform(self, effect: Any) -> Any:
         at_ms = self.desk.monotonic_ms()
@@ -224,7 +237,7 @@ class LaneShell(ABC):
             _log.warning("lane %s: not kept: %s", self.lane.code, error)
 
     async def _by_phone(self, effect: lane_events.Identify) -> None:
-        known = await self.desk.identifier.by_phone(effect.presented)
+        known = await self.desk.identifier.slowly(effect.presented)
         self.feed(lane_events.Known(self.desk.monotonic_ms(), effect.attempt, self._told(effect, known)))
 
     async def _with_pin(self, effect: lane_events.GivePin) -> None:
@@ -260,6 +273,9 @@ class LaneShell(ABC):
             self.changes += 1
             self.last_charge = None
             self.balances_of = None
+            self._face_until_ms = 0
+            if self.faces is not None:
+                self.faces.paid(outcome.person)
             self.paid(outcome)
         self.feed(self._answered(asked.attempt, outcome))
 
@@ -303,24 +319,6 @@ class LaneShell(ABC):
 
     # Devices
 
-    async def _pump_presented(self, driver: AnyDriver) -> None:
-        stream: Any
-        if isinstance(driver, CardReader):
-            stream = driver.taps()
-        elif isinstance(driver, CodeScanner):
-            stream = driver.scans()
-        else:
-            return
-        async with aclosing(stream) as items:
-            async for item in items:
-                match item:
-                    case Link():
-                        self.link(driver, item, needed=False)
-                    case CardTap():
-                        self.present(Presented("card", item.uid))
-                    case Scan():
-                        self.present(Presented("code", item.text))
-
     def link(self, driver: AnyDriver, item: Link, *, needed: bool = True) -> None:
         """A device went away or came back."""
         if item.up:
@@ -358,6 +356,25 @@ class LaneShell(ABC):
         """Whether the next card is for an operator's act."""
         return self.next_tap is not None and not self.next_tap.done()
 
+    @property
+    def face_wanted(self) -> bool:
+        """Whether a face may pay now: over a bill by itself, where none stands there only when it was asked for."""
+        asked = self._face_until_ms > self.desk.monotonic_ms()
+        return bool(self.state.phase == "bill" and self.kind != "weigh") or (asked and self.state.phase in _FREE)
+
+    def face_shown(self, presented: Presented) -> None:
+        """Whoever stands before the lane's camera is to pay; never taken for an operator's card."""
+        self._face_until_ms = 0
+        self.feed(lane_events.Shown(self.desk.monotonic_ms(), presented))
+
+    def picture(self) -> dict[str, Any] | None:
+        """What the lane's camera sees of the tray, with boxes; None on lanes without one."""
+        return None
+
+    def operator_acts(self) -> Mapping[str, Callable[[Act, Operator], Awaitable[dict[str, Any]]]]:
+        """What operators may do on this kind of lane alone."""
+        return {}
+
     def hints(self) -> list[dict[str, str]]:
         """Things the operator should look at on this lane."""
         return []
@@ -376,10 +393,6 @@ class LaneShell(ABC):
         if self.balances_of is not None and at_ms >= self.balances_of[1]:
             self.balances_of = None
         self.feed(lane_events.Tick(at_ms))
-
-
-def _presents(driver: AnyDriver) -> bool:
-    return isinstance(driver, CardReader | CodeScanner)
 
 
 def _store_refusal(error: StoreError) -> Refusal:

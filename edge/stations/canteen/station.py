@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from random import Random
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ from edge.stations.canteen.catalogue import Catalogue
 from edge.stations.canteen.checkout import Checkout, tidy
 from edge.stations.canteen.closing import Closing
 from edge.stations.canteen.desk import Desk
+from edge.stations.canteen.eyes import Eyes
+from edge.stations.canteen.faces import Faces
 from edge.stations.canteen.gate_shell import GateShell
 from edge.stations.canteen.history import History
 from edge.stations.canteen.identify import Identifier
@@ -26,10 +29,12 @@ from edge.stations.canteen.plate_shell import PlateShell
 from edge.stations.canteen.plates import PaidPlates
 from edge.stations.canteen.pos_shell import PosShell
 from edge.stations.canteen.refunds import Refunds
+from edge.stations.canteen.seeing import Looking
 from edge.stations.canteen.shell import KINDS, LaneShell
 from edge.stations.canteen.tables import CANTEEN_SCHEMA
 from edge.stations.canteen.texts import denial
 from edge.stations.canteen.trays import Trays
+from edge.stations.canteen.vision_shell import VisionShell
 from edge.stations.canteen.weigh_shell import WeighShell
 from edge.stations.site import LaneSettings, Site
 from edge.transports.base import Transport
@@ -42,7 +47,9 @@ SHELLS: Final[Mapping[str, Callable[[Desk, Lane, Mapping[str, AnyDriver], str], 
     "weigh": WeighShell,
     "pos": PosShell,
     "gate": GateShell,
+    "vision": VisionShell,
 }
+_RECORDED_AS: Final = {"vision": "plate"}  # for the cloud, its rules and its prices, a camera reads plates too
 _LOOK_EVERY_S: Final = 1.0
 _TIDY_EVERY_S: Final = 900.0
 
@@ -73,7 +80,8 @@ class Station:
     def services(self) -> list[Service]:
         """For the supervisor, in the order to start them."""
         lanes = [Service(f"lane {code}", runner.run) for code, runner in self.runners.items()]
-        return [Service("kiosk", self.kiosk.run), *lanes, Service("canteen tidying", self._tidy)]
+        faces = Service("faces", self.desk.faces.run)
+        return [Service("kiosk", self.kiosk.run), faces, *lanes, Service("canteen tidying", self._tidy)]
 
     def health(self) -> dict[str, Any]:
         """The same object as `python -m edge status --json`, with lanes and link."""
@@ -112,6 +120,8 @@ class Station:
         if collection == "lanes":
             for runner in self.runners.values():
                 runner.renew()
+        elif collection == "faces":
+            self.desk.faces.changed()
         self._show()
 
 
@@ -183,7 +193,7 @@ class LaneRunner:
     def _find(self) -> Lane | None:
         for lane in self._desk.catalogue.lanes(self._desk.now_ms()):
             if lane.code == self._settings.code:
-                if KINDS.get(lane.kind) == self._settings.kind:
+                if KINDS.get(lane.kind) == _RECORDED_AS.get(self._settings.kind, self._settings.kind):
                     return lane
                 _log.warning("lane %s is of another kind in the console than in the settings", lane.code)
         return None
@@ -212,8 +222,16 @@ def build_desk(site: Site, kiosk: Kiosk) -> Desk:
     trays = Trays(site.reader, site.journal, now_ms=site.time.now_ms())
     now = site.journal.now
     identity = site.identity
+    recognition = site.settings.recognition
+    networks, looking = Path(recognition.networks), Looking()
     identifier = Identifier(
-        catalogue, site.writer, site.reader, now=now, site=identity.site, site_key=lambda: identity.site_key
+        catalogue,
+        site.writer,
+        site.reader,
+        now=now,
+        site=identity.site,
+        site_key=lambda: identity.site_key,
+        face_cap_fen=recognition.face_cap_fen,
     )
     return Desk(
         site=site,
@@ -237,4 +255,13 @@ def build_desk(site: Site, kiosk: Kiosk) -> Desk:
         operators=Operators(catalogue, identifier, now=now, site_key=lambda: identity.site_key),
         plates=plates,
         trays=trays,
+        looking=looking,
+        eyes=Eyes(networks, site.writer.path.parent / "dishes", now_ms=site.time.now_ms),
+        faces=Faces(
+            looking,
+            networks,
+            lambda: catalogue.faces(site.time.now_ms()),
+            cap_fen=recognition.face_cap_fen,
+            needs_motion=recognition.face_needs_motion,
+        ),
     )
