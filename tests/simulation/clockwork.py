@@ -130,6 +130,12 @@ class SimClock:
         self._at_s = loop.time()
 
     @property
+    def honest(self) -> bool:
+        """Whether nobody ever set it, and it does not drift."""
+        self._settle()
+        return not self._offset_ms and not self._drift_ppm
+
+    @property
     def drift_ppm(self) -> int:
         """How much too fast both clocks run."""
         return self._drift_ppm

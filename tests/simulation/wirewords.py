@@ -77,6 +77,12 @@ def subject_of(body: bytes) -> tuple[str, int]:
     return said[6], said[7]
 
 
+def running_of(body: bytes) -> tuple[int, int]:
+    """The boot an entry was written in, and the steady clock's ms then."""
+    said = _raw.decode(body)
+    return said[9], said[10]
+
+
 def said_in(message: bytes) -> list[Any]:
     """A message as it went over the wire, or a payload."""
     found: list[Any] = _raw.decode(message)

@@ -17,6 +17,7 @@ from tests.simulation.auditor import Auditor, Stream
 from tests.simulation.clockwork import SimClock, SimLoop
 from tests.simulation.cloud_side import CloudMachine
 from tests.simulation.disk import SimDisk
+from tests.simulation.journals import Journal
 from tests.simulation.network import Wire
 from tests.simulation.reached import Reached
 from tests.simulation.settled import Settled, check_at_rest
@@ -313,7 +314,17 @@ class World:
             self.auditor.check_told(site.stream)
             self.auditor.check_book(site.stream, site.machine.held(), site.machine.leases.n)
             check_at_rest(site.stream, site.machine, self.cloud)
+            self._check_journal(site)
         Settled(self.auditor, self.cloud, self.left, self.swaps).check()
+
+    def _check_journal(self, site: Site) -> None:
+        stream, auditor = site.stream, self.auditor
+        holder = (stream.site, stream.epoch)
+        if holder in auditor.irregular:
+            return
+        honest = site.clock.honest
+        poison = frozenset(seq for *place, seq in auditor.poison if tuple(place) == (stream.device, stream.epoch))
+        Journal(stream, auditor.messages[holder], honest=honest, poison=poison).check()
 
     def _note_end(self, site: Site) -> None:
         if site.disk.losses:
