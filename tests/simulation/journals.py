@@ -119,7 +119,7 @@ class Journal:
                 return int(other.payload[0]) - 1
             if other.kind != words.LEASE_RETURNED or other.payload[0]:
                 break
-        return self._wrong(fact, f"returns of {buckets}, which nobody asked for")
+        return int(self._wrong(fact, f"returns of {buckets}, which nobody asked for"))
 
     def _shrunk(self, fact: Fact) -> None:
         _kind, person, bucket, amount, _day = self._answer(fact, words.SHRINK)

@@ -12,7 +12,7 @@ from tools.environment import ROOT
 
 _NEEDED: Final = (
     "protocols", "edge", "cloud", "tests/simulation", "tests/support", "tests/__init__.py",
-    "tools", "firmware-sim",
+    "tools", "firmware-sim", "models",
 )  # fmt: skip
 _LEFT_OUT: Final = shutil.ignore_patterns("__pycache__", "web", "node_modules", "var", "*.png", "*.woff2")
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a disk in memory where the system has one; folders are made privately
