@@ -25,6 +25,19 @@ _WATCH: Final = "tests.simulation.planted.watch"
 DETECTORS: Final[Mapping[str, Detector]] = {
     each.name: each
     for each in (
+        Detector(
+            "oracle",
+            "tests.simulation.planted.oracle",
+            (),
+            timeout_s=20.0,
+            places=(
+                "edge/leases",
+                "edge/journal/journal",
+                "protocols/ledger",
+                "protocols/journal/chain",
+                "cloud/sync/placing",
+            ),
+        ),
         Detector("world", _WATCH, ("24:poison,wander", "12:squeeze,month end", "36:bad deploy,rotate,poisoned month")),
         Detector("restored", _WATCH, ("132:restore,month end", "96:restore,poison", "108:restore,squeeze")),
         Detector("lost", _WATCH, ("48:lose,squeeze", "72:replace,wander")),
