@@ -14,10 +14,11 @@ from models.dish.embedder import Describer, best
 from models.dish.picture import Picture, Vector
 from models.evaluate.few_shot import place, rows
 from models.evaluate.report import Figure, Report, Table, bootstrap, wilson
+from models.objects import overlap
 from models.registry import Networks
 from models.tableware.food import FoodFinder, Portion
 from models.tableware.hints import bowl_boxes
-from models.tableware.tray import find_portions, leftovers, match, overlap, vectors
+from models.tableware.tray import find_portions, leftovers, match, vectors
 
 INDEX: Final = ("trays/trays.jsonl", "trays.jsonl")
 FOUND_AT: Final = 0.5  # overlap of boxes from which a dish counts as found

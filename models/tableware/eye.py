@@ -7,8 +7,8 @@ from models.dish.errors import PictureUnusable
 from models.dish.picture import Picture
 from models.dish.recogniser import Recogniser, Told
 from models.fusion.decision import Sight
+from models.objects import BOWL, Detector
 from models.tableware.food import FoodFinder
-from models.tableware.hints import BOWL, Detector
 from models.tableware.kind import Camera, KindTold, WareKind, tell_kind
 from models.tableware.tray import cut_out, find_portions
 from models.tableware.ware import Box

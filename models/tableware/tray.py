@@ -10,8 +10,9 @@ import numpy as np
 from models.dish.embedder import Describer
 from models.dish.errors import PictureUnusable
 from models.dish.picture import Picture, Vector
+from models.objects import Box, overlap
 from models.tableware.food import FoodFinder, Portion
-from models.tableware.ware import Box, find_ware
+from models.tableware.ware import find_ware
 
 _LEAST_ALIKE: Final = 0.4  # a pair less alike is not the same dish, whatever is left to choose from
 _MARGIN: Final = 0.06  # of the box, kept around a portion
@@ -81,12 +82,3 @@ def leftovers(before: Sequence[Portion], after: Sequence[Portion], matches: Sequ
     for pair in matches:
         left[pair.before] = min(1.0, after[pair.after].area_px / max(1, before[pair.before].area_px))
     return left
-
-
-def overlap(first: Box, second: Box) -> float:
-    """Area of both over area of either, of two boxes."""
-    wide = min(first[0] + first[2], second[0] + second[2]) - max(first[0], second[0])
-    high = min(first[1] + first[3], second[1] + second[3]) - max(first[1], second[1])
-    both = max(0.0, wide) * max(0.0, high)
-    total = first[2] * first[3] + second[2] * second[3] - both
-    return both / total if total > 0 else 0.0

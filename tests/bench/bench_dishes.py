@@ -12,8 +12,8 @@ from models.dish.embedder import fetched
 from models.dish.picture import views
 from models.dish.recogniser import Gallery, judge
 from models.fusion.decision import Sight, decide
+from models.objects import BOWL, Detector
 from models.tableware.food import FoodFinder
-from models.tableware.hints import BOWL, Detector
 from models.tableware.tray import cut_out, find_portions
 from tests.bench.harness import Pair, Run, alternate, bench
 from tests.support.dishes import tray

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from models.objects import BOWL, Detector
 from models.registry import Networks
-from models.tableware.hints import BOWL, Detector, bowl_boxes
+from models.tableware.hints import bowl_boxes
 from models.tableware.ware import find_ware
 from tests.support.dishes import empty, noise
 from tests.support.networks import require_networks, require_samples

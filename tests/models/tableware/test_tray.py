@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from models.dish.errors import PictureUnusable
+from models.objects import overlap
 from models.tableware.food import FoodFinder
 from models.tableware.kind import Camera, WareKind, teach_kind, tell_kind
-from models.tableware.tray import cut_out, find_portions, leftovers, match, overlap, vectors
+from models.tableware.tray import cut_out, find_portions, leftovers, match, vectors
 from models.tableware.ware import Ware, cover, find_ware
 from tests.support.dishes import ByColour, empty, noise, tray
 
