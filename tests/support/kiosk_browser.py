@@ -15,6 +15,7 @@ from edge.core.supervisor import Supervisor
 from edge.drivers.base import AnyDriver
 from edge.stations.canteen.station import Station
 from edge.stations.site import LaneSettings
+from tests.support.cameras import HandCamera
 from tests.support.canteen import Hand, HandCard, HandDoor, HandPrinter, HandReader, HandScale, HandScanner, canteen_at
 
 _PATIENCE_MS = 6_000
@@ -25,7 +26,7 @@ KINDS = {"A1": "plate", "A2": "plate", "B1": "weigh", "C1": "pos", "D1": "gate"}
 
 def hands(kind: str) -> dict[str, Any]:
     """Devices of a lane, played by hand."""
-    found: dict[str, Hand] = {"card": HandCard("card"), "scanner": HandScanner("scanner")}
+    found: dict[str, Hand | HandCamera] = {"card": HandCard("card"), "scanner": HandScanner("scanner")}
     match kind:
         case "plate":
             found |= {"reader": HandReader("reader"), "printer": HandPrinter("printer")}
@@ -35,6 +36,8 @@ def hands(kind: str) -> dict[str, Any]:
             found["printer"] = HandPrinter("printer")
         case "gate":
             found["door"] = HandDoor("door")
+        case "vision":
+            found |= {"camera": HandCamera("camera"), "face": HandCamera("face", "face")}
     return found
 
 
@@ -74,12 +77,14 @@ class KioskWorld:
 
 
 @asynccontextmanager
-async def kiosk_at(folder: Path, lanes: Iterable[str] = ("A1",), **options: Any) -> AsyncIterator[KioskWorld]:
+async def kiosk_at(
+    folder: Path, lanes: Iterable[str] = ("A1",), *, kinds: Mapping[str, str] = KINDS, **options: Any
+) -> AsyncIterator[KioskWorld]:
     """Run the lanes with devices by hand, and a browser."""
     lanes = tuple(lanes)
-    devices: dict[str, dict[str, AnyDriver]] = {code: hands(KINDS[code]) for code in lanes}
+    devices: dict[str, dict[str, AnyDriver]] = {code: hands(kinds[code]) for code in lanes}
     async with AsyncExitStack() as stack:
-        settings = [LaneSettings(code, KINDS[code]) for code in lanes]
+        settings = [LaneSettings(code, kinds[code]) for code in lanes]
         station = await stack.enter_async_context(canteen_at(folder, lanes=settings, **options))
         for code, runner in station.runners.items():
             runner.make_devices = devices[code].copy

@@ -12,7 +12,8 @@ from edge.drivers.camera.source import Source
 from edge.drivers.loop import Backoff, DeviceLoop
 from edge.transports.base import TransportUnavailable
 
-_LOOK_EVERY_S: Final = 0.05
+_LOOK_EVERY_S: Final = 0.02
+_LET_GO_S: Final = 1.0
 
 
 class VideoCamera:
@@ -108,10 +109,11 @@ class _Stream:
         self._grabber.start()
 
     async def close(self) -> None:
-        """Let go; the thread ends by itself after the read under way."""
+        """Let go, and wait a moment for the thread; one whose read is stuck ends by itself when that is over."""
         if self._grabber is not None:
             self._grabber.stop()
             self._news.set()
+            await self._over(self._grabber, _LET_GO_S)
 
     async def next(self, *, timeout_s: float) -> Frame:
         """The newest picture not seen before; Unavailable where none comes in time or the stream has ended."""

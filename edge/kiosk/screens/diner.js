@@ -4,16 +4,18 @@ import { h, icon, put } from "/screens/dom.js";
 import { amountOf, clock, grams, money } from "/screens/format.js";
 import { Live, laneOfPage } from "/screens/live.js";
 import { pad, typed } from "/screens/pad.js";
+import { Sight } from "/screens/sight.js";
 import { play } from "/screens/sound.js";
-import { languageNow, say, setLanguage, t } from "/screens/texts.js";
+import { has, languageNow, say, setLanguage, t } from "/screens/texts.js";
 
 const IDLE_LANGUAGE_MS = 20000;
 const FORM_MS = 30000;
 const ICONS = { idle: null, reading: "read", bill: "card", paying: "wait", paid: "check", refused: "cross", ask: "look", down: "plug" };
 const TONES = { idle: "calm", reading: "progress", bill: "progress", paying: "progress", paid: "good", refused: "act", ask: "look", down: "off" };
-const KIND_ICONS = { plate: "tray", weigh: "scale", pos: "stall", gate: "gate" };
+const KIND_ICONS = { plate: "tray", weigh: "scale", pos: "stall", gate: "gate", vision: "tray" };
 
-const IDLE_ICONS = { plate: "place", weigh: "card", pos: "stall", gate: "card" };
+const IDLE_ICONS = { plate: "place", weigh: "card", pos: "stall", gate: "card", vision: "place" };
+const MOST_CHOICES = 3;
 
 const firstLanguage = languageNow();
 const place = document.getElementById("screen");
@@ -22,9 +24,10 @@ const tray = h("section", { class: "tray", "aria-label": "tray" });
 const cost = h("section", { class: "cost", "aria-label": "cost" });
 const now = h("section", { class: "now", "aria-live": "assertive" });
 put(place, header, tray, cost, now);
+const sight = new Sight(laneOfPage());
 
 let digits = "";
-let form = null; // phone entry: { step: "phone" | "pin", phone }
+let form = null; // { step: "phone" | "pin", phone }, or { step: "face" } for the PIN of whom the camera saw
 let formTimer = 0;
 let languageTimer = 0;
 let told = "";
@@ -42,6 +45,7 @@ function show(state, before) {
     digits = "";
     if (state.phase !== "bill") closeForm();
   }
+  if (form?.step === "face" && state.face?.state !== "confirm") closeForm();
   if (Boolean(before?.pin) !== Boolean(state.pin)) digits = "";
   draw(state);
   play(state.sound);
@@ -90,6 +94,10 @@ function drawHeader(state) {
 }
 
 function drawTray(state) {
+  if (state.picture?.boxes.length && state.phase !== "down") {
+    put(tray, sight.draw(state.picture, tray));
+    return;
+  }
   if (!state.lines.length) {
     const key = state.kind === "plate" ? "tray_empty" : `tray_empty_${state.kind}`;
     put(tray, h("div", { class: "nothing" }, icon(KIND_ICONS[state.kind] ?? "tray"), h("p", {}, t(key))));
@@ -133,7 +141,7 @@ function drawNow(state) {
     put(now, typing(say(state.message), "•".repeat(digits.length), pinKey, t("pay"), digits.length >= 4, () => send("pin", { digits }), () => send("cancel")));
     return;
   }
-  if (form && state.phase === "bill") {
+  if (form && (state.phase === "bill" || form.step === "face")) {
     drawForm();
     return;
   }
@@ -155,13 +163,41 @@ function side(state) {
     const last = state.last_charge;
     extra.push(h("p", { class: "last" }, t("last_charge", { amount: money(last.amount_fen), person: last.person, time: clock(last.clock_ms) })));
   }
+  extra.push(...choices(state), ...byFace(state));
   if (state.phase === "bill" && state.kind !== "weigh") {
     extra.push(h("button", { type: "button", onclick: openForm }, icon("phone"), t("by_phone")));
   }
-  if (state.phase === "ask" && state.kind === "plate") {
+  if (state.phase === "ask" && (state.kind === "plate" || state.kind === "vision")) {
     extra.push(h("button", { type: "button", onclick: () => send("again") }, icon("read"), t("again")));
   }
   return extra.length ? h("div", { class: "side" }, extra) : null;
+}
+
+// A dish in doubt: what it may be, with its price. A dish nobody knows is for the staff.
+function choices(state) {
+  const item = state.phase === "ask" ? (state.picture?.boxes ?? []).findIndex((box) => box.state === "ask") : -1;
+  if (item < 0) return [];
+  const { n, boxes } = state.picture;
+  return boxes[item].choices.slice(0, MOST_CHOICES).map((one) =>
+    h("button", { type: "button", "data-dish": one.id, onclick: () => send("choose", { n, item, dish: one.id }) }, say(one), " ", money(one.price_fen)));
+}
+
+function byFace(state) {
+  const face = state.face;
+  if (!face) {
+    return state.by_face && state.phase === "idle" && (state.kind === "gate" || state.kind === "weigh")
+      ? [h("button", { type: "button", onclick: () => send("face") }, icon("face"), t("by_face"))] : [];
+  }
+  const key = `face_${face.state}`;
+  const why = face.word && has(`face_word_${face.word}`) ? ` · ${t(`face_word_${face.word}`)}` : "";
+  const line = h("p", { class: `face ${face.state}` }, icon("face"), t(key, { person: face.person }), face.state === "confirm" ? "" : why);
+  const pin = () => {
+    form = { step: "face" };
+    digits = "";
+    keepForm();
+    draw(live.state);
+  };
+  return face.state === "confirm" ? [line, h("button", { type: "button", onclick: pin }, icon("lock"), t("face_pin"))] : [line];
 }
 
 function typing(title, shown, onKey, label, ready, onDone, onCancel) {
@@ -215,10 +251,11 @@ function drawForm() {
       draw(live.state);
       return;
     }
-    const { phone } = form;
+    const { step, phone } = form;
     const pin = digits;
     closeForm();
-    send("phone", { phone, pin });
+    if (step === "face") send("face_pin", { digits: pin });
+    else send("phone", { phone, pin });
   };
   const cancel = () => {
     closeForm();

@@ -3,6 +3,7 @@ import { h, icon } from "/screens/dom.js";
 import { clock, grams, money } from "/screens/format.js";
 import { newAttempt } from "/screens/live.js";
 import { pad, typed } from "/screens/pad.js";
+import { SIGHT, TEACH } from "/screens/teach.js";
 import { TILL } from "/screens/till.js";
 import { say, t } from "/screens/texts.js";
 
@@ -205,4 +206,4 @@ function row(name, count, fen) {
   return [h("span", {}, t(name)), h("span", { class: "soft" }, t("count", { n: count })), h("span", { class: "money" }, money(fen))];
 }
 
-export const TASKS = [TILL, gate, sales, cash, closing, plates];
+export const TASKS = [TILL, SIGHT, TEACH, gate, sales, cash, closing, plates];

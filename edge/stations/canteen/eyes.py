@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from models.dish.album import Lesson
     from models.dish.recogniser import Recogniser, Teacher, Told
     from models.tableware.eye import Eye
     from models.tableware.food import FoodFinder
@@ -107,6 +108,10 @@ class Eyes:
         except RecognitionError as error:
             raise TeachingRefused("nothing_to_see") from error
         return len(opened.recogniser.gallery)
+
+    def trail(self) -> "Sequence[Lesson]":
+        """Who taught or corrected what, and when."""
+        return self._open().recogniser.album.trail
 
     def _cut(self, opened: "_Opened", picture: "Picture", box: Box) -> "Picture | None":
         from models.tableware.tray import cut_out, find_portions  # noqa: PLC0415

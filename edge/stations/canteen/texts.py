@@ -28,7 +28,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "unsteady": ("识别不稳，请把餐盘放平再试", "Cannot read the tray, please set it down flat"),
     "take_tray": ("已付款，请取走餐盘", "Paid, please take your tray"),
     "no_dish": ("托盘上没有菜品", "There is no dish on the tray"),
-    "which_dish": ("请在画面上点选菜名，或找工作人员", "Tap the dish's name in the picture, or ask the staff"),
+    "which_dish": ("请点选这道菜的名字，或找工作人员", "Tap the name of the dish, or ask the staff"),
     "unknown_thing": ("有不认识的菜品，请找工作人员，没有扣款", "A dish is not known, please ask the staff"),
     "unknown_chip": ("有餐盘不认识，请找工作人员，没有扣款", "A plate is not known, please ask the staff"),
     "paid_chip": ("有餐盘已付过款，请取走托盘", "A plate was paid for already, please take the tray"),

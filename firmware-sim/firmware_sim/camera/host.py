@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from firmware_sim.camera.device import Scene
 from firmware_sim.camera.jpeg import Packetiser
 from firmware_sim.camera.rtsp import MOST_REQUEST_BYTES, Conversation, parse
-from firmware_sim.camera.scene import Scene
 from firmware_sim.core.device import WrongActError
 
 _MOST_CLIENTS: Final = 8

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from firmware_sim.camera.scene import Scene
+from firmware_sim.camera.device import Scene
 from firmware_sim.core.device import WrongActError
 
 from tests.support.networks import require_samples

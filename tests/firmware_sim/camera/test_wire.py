@@ -5,10 +5,10 @@ import struct
 import cv2
 import numpy as np
 import pytest
+from firmware_sim.camera.device import Scene
 from firmware_sim.camera.drawing import tray
 from firmware_sim.camera.jpeg import MOST_PAYLOAD_BYTES, NotSuchJpeg, Packetiser, parts_of
 from firmware_sim.camera.rtsp import Conversation, parse
-from firmware_sim.camera.scene import Scene
 
 HEADER = 12  # RFC 3550: no contributing sources
 
