@@ -33,6 +33,10 @@ const PROBLEMS: Record<string, string> = {
   leases_wait: "有站点还没有交回额度，请稍后再试",
   not_waiting: "这一条已经处理过了",
   unknown_stream: "没有这条流水",
+  face_consent_missing: "还没有取得本人同意，不能登记人脸",
+  face_wording_old: "同意书内容已更新，请刷新后重新出示",
+  face_networks_missing: "服务器上没有人脸识别网络。请管理员在服务器运行 python -m models fetch（离线时加 --from 目录），然后重试",
+  face_desk_busy: "正在识别其他照片，请稍后再试",
   weak_password: "密码太弱",
   password_must_change: "请先修改密码",
 };

@@ -374,6 +374,126 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/identity/face-consent-text": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Consent Text
+         * @description The wording that people agree to now.
+         */
+        get: operations["get_consent_text_api_v1_identity_face_consent_text_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/identity/people/{person_id}/face": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Face
+         * @description Whether somebody is enrolled, where they agreed, and what each site has confirmed.
+         */
+        get: operations["get_face_api_v1_identity_people__person_id__face_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/identity/people/{person_id}/face-consent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Consent
+         * @description Note consent to exactly these sites; a site left out loses the templates and confirms.
+         */
+        put: operations["put_consent_api_v1_identity_people__person_id__face_consent_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/identity/people/{person_id}/face-withdrawal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Withdrawal
+         * @description Withdraw consent everywhere: templates are erased here now, and at each site, which confirms.
+         */
+        post: operations["post_withdrawal_api_v1_identity_people__person_id__face_withdrawal_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/identity/face-checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Check
+         * @description What to tell somebody before the camera. Nothing is kept.
+         */
+        post: operations["post_check_api_v1_identity_face_checks_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/identity/people/{person_id}/face-enrolments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Enrolment
+         * @description Enrol from 3 to 8 pictures, which are forgotten at once; the answer says what became of each.
+         */
+        post: operations["post_enrolment_api_v1_identity_people__person_id__face_enrolments_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/places/sites": {
         parameters: {
             query?: never;
@@ -2212,6 +2332,30 @@ export interface components {
             answered_at: string | null;
         };
         /**
+         * ConsentIn
+         * @description The sites a person agrees to be recognised at: all of them, those left out are withdrawn.
+         */
+        ConsentIn: {
+            /** Wording */
+            wording: number;
+            /** Site Ids */
+            site_ids: number[];
+        };
+        /**
+         * ConsentTextOut
+         * @description The wording that people are asked to agree to now, and how many days an erased template may stay in backups.
+         */
+        ConsentTextOut: {
+            /** Wording */
+            wording: number;
+            /** Text Zh */
+            text_zh: string;
+            /** Text En */
+            text_en: string;
+            /** Backup Days */
+            backup_days: number;
+        };
+        /**
          * CorrectionIn
          * @description An operator's error mended, up or down.
          */
@@ -2451,6 +2595,117 @@ export interface components {
             bearer: string | null;
             /** Note */
             note: string | null;
+        };
+        /**
+         * FaceBox
+         * @description Where the face is, as shares of the picture's width and height.
+         */
+        FaceBox: {
+            /** X */
+            x: number;
+            /** Y */
+            y: number;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+        };
+        /**
+         * FaceEnrolledOut
+         * @description That somebody is enrolled: how many pictures, by which network, when, from what, by whom.
+         */
+        FaceEnrolledOut: {
+            /** Templates */
+            templates: number;
+            /** Network */
+            network: string;
+            /** Source */
+            source: string;
+            /**
+             * Enrolled At
+             * Format: date-time
+             */
+            enrolled_at: string;
+            /** Recorded By */
+            recorded_by: string;
+        };
+        /**
+         * FaceHint
+         * @description One word about a picture, in both languages.
+         */
+        FaceHint: {
+            /** Code */
+            code: string;
+            /** Text Zh */
+            text_zh: string;
+            /** Text En */
+            text_en: string;
+        };
+        /**
+         * FaceOut
+         * @description How a person stands with paying by face.
+         */
+        FaceOut: {
+            enrolled: components["schemas"]["FaceEnrolledOut"] | null;
+            /** Sites */
+            sites: components["schemas"]["FaceSiteOut"][];
+        };
+        /**
+         * FaceOutcome
+         * @description Whether the pictures became an enrolment, and if not why: `too_few` good ones, or `looks_like_another`.
+         */
+        FaceOutcome: {
+            /** Enrolled */
+            enrolled: boolean;
+            /** Problems */
+            problems: components["schemas"]["Problem"][];
+            /** Pictures */
+            pictures: components["schemas"]["FacePictureOut"][];
+            /** Lookalikes */
+            lookalikes: components["schemas"]["LookalikeOut"][];
+        };
+        /**
+         * FacePictureOut
+         * @description What became of one picture. `good`: it may be part of an enrolment.
+         */
+        FacePictureOut: {
+            /** Good */
+            good: boolean;
+            /** Hints */
+            hints: components["schemas"]["FaceHint"][];
+            box?: components["schemas"]["FaceBox"] | null;
+        };
+        /**
+         * FaceSiteOut
+         * @description One site: whether the person agreed to it, and whether what it should hold by now is there.
+         *
+         *     `state` `confirmed`: the site's gateway said so; `waiting`: since `since`; `none`: nothing was ever sent.
+         *     `holds`: whether the templates are to be there; `heard_at`: when the site was last heard, null for never.
+         */
+        FaceSiteOut: {
+            /** Site Id */
+            site_id: number;
+            /** Site Name */
+            site_name: string;
+            /** Agreed */
+            agreed: boolean;
+            /** Wording */
+            wording: number | null;
+            /** Given At */
+            given_at: string | null;
+            /** Withdrawn At */
+            withdrawn_at: string | null;
+            /** Holds */
+            holds: boolean;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "none" | "waiting" | "confirmed";
+            /** Since */
+            since: string | null;
+            /** Heard At */
+            heard_at: string | null;
         };
         /**
          * FileError
@@ -2864,6 +3119,18 @@ export interface components {
             unit_price_fen: number;
             /** Amount Fen */
             amount_fen: number;
+        };
+        /**
+         * LookalikeOut
+         * @description Somebody enrolled whom these pictures resemble.
+         */
+        LookalikeOut: {
+            /** Person Id */
+            person_id: number;
+            /** Number */
+            number: string;
+            /** Name */
+            name: string;
         };
         /**
          * LostOut
@@ -3716,6 +3983,12 @@ export interface components {
             /** Stopped */
             stopped?: boolean | null;
         };
+        /**
+         * Problem
+         * @description Why the pictures so far do not make an enrolment.
+         * @enum {string}
+         */
+        Problem: "too_few" | "attack" | "looks_like_another";
         /**
          * QuarantineDetailOut
          * @description An entry with its bytes as they came in; `payload` by field names, null where it cannot be read.
@@ -5404,6 +5677,230 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    get_consent_text_api_v1_identity_face_consent_text_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                "X-Organisation"?: number | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsentTextOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    get_face_api_v1_identity_people__person_id__face_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                "X-Organisation"?: number | null;
+            };
+            path: {
+                person_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FaceOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    put_consent_api_v1_identity_people__person_id__face_consent_put: {
+        parameters: {
+            query?: never;
+            header?: {
+                "X-Organisation"?: number | null;
+            };
+            path: {
+                person_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConsentIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FaceOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    post_withdrawal_api_v1_identity_people__person_id__face_withdrawal_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "X-Organisation"?: number | null;
+            };
+            path: {
+                person_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FaceOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    post_check_api_v1_identity_face_checks_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "X-Organisation"?: number | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /**
+                     * Format: binary
+                     * @description JPEG or PNG, at most 4 MiB
+                     */
+                    picture: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FacePictureOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    post_enrolment_api_v1_identity_people__person_id__face_enrolments_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "X-Organisation"?: number | null;
+            };
+            path: {
+                person_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    pictures: string[];
+                    /**
+                     * @default files
+                     * @enum {string}
+                     */
+                    source?: "camera" | "files";
+                    /**
+                     * @description an administrator allows the likeness
+                     * @default false
+                     */
+                    confirmed?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FaceOutcome"];
+                };
             };
             /** @description Validation Error */
             422: {

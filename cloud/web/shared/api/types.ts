@@ -18,6 +18,12 @@ export type Group = Whole<Schemas["GroupOut"]>;
 export type Operator = Whole<Schemas["OperatorOut"]>;
 export type Site = Whole<Schemas["SiteOut"]>;
 
+export type ConsentText = Whole<Schemas["ConsentTextOut"]>;
+export type Face = Whole<Schemas["FaceOut"]>;
+export type FaceSite = Whole<Schemas["FaceSiteOut"]>;
+export type FacePicture = Whole<Schemas["FacePictureOut"]>;
+export type FaceOutcome = Whole<Schemas["FaceOutcome"]>;
+
 export type Bucket = Whole<Schemas["BucketOut"]>;
 export type Balance = Whole<Schemas["BalanceOut"]>;
 export type Flow = Whole<Schemas["FlowOut"]>;

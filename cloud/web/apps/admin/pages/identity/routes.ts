@@ -18,6 +18,13 @@ export function routes(tabs: RouteRecordRaw[]): RouteRecordRaw[] {
       children: [
         ...tabs,
         {
+          path: "face",
+          name: "person-face",
+          meta: { place: "people" },
+          component: () => import("./views/PersonFace.vue"),
+          props: (to) => ({ id: Number(to.params["id"]) }),
+        },
+        {
           path: "credentials",
           name: "person-credentials",
           meta: { place: "people" },

@@ -78,6 +78,7 @@ export const t = words({
   inUse: ["使用中", "In use"],
   wallet: ["余额与流水", "Balances and flows"],
   credentials: ["卡与码", "Cards and codes"],
+  face: ["人脸", "Face"],
   back: ["返回人员", "Back to people"],
   addCredential: ["新增凭证", "Add a credential"],
   kind: ["种类", "Kind"],
