@@ -41,7 +41,8 @@ class DeviceRecord:
 class DeviceKey:
     """A public key and the range of its stream it may sign (rule 22); `until_seq` 0 is no end.
 
-    A revoked key's checkpoints are no longer taken by themselves: the backlog waits for a person.
+    A revoked key's checkpoints are no longer taken by themselves: the backlog waits for a person. `branch` is the one
+    whose entry brought the key; the directory's keys are those of the first.
     """
 
     key_id: int
@@ -50,6 +51,7 @@ class DeviceKey:
     from_seq: int
     until_seq: int
     revoked: bool
+    branch: int = 0
 
 
 class DeviceDirectory(Protocol):

@@ -126,21 +126,19 @@ class EdgeApi:
         now = self._clock.now()
         async with self._database.system_transaction() as tx:
             device = await self._directory.device(tx, request.device) if request.device > 0 else None
-            key = await self._directory.key(tx, request.device, request.key_id) if device else None
+            key = await self._shown(tx, device, request) if device else None
             generation = await self._store_of(tx).ledger.generation()
-            message = session_bytes(request.device, request.key_id, request.at_ms, request.nonce)
             if (
                 device is None
                 or key is None
                 or (key.revoked and not _superseded(device, key))
                 or device.state in (DeviceState.REVOKED, DeviceState.LOST)
                 or not self._fresh(request)
-                or not sm2.verify(public=key.public_key, message=message, signature=request.signature)
             ):
                 raise Unauthenticated("the cloud does not take this device's word")
             await tx.enter(device.organisation)
             await self._directory.software_seen(tx, device.device, request.software[:100])
-        token = self._tokens.make(device=device.device, key_id=key.key_id, now_s=int(now.timestamp()))
+        token = self._tokens.make(device=device.device, key_id=_number_of(key), now_s=int(now.timestamp()))
         site_key = b"" if key.revoked else device.site_key
         return Session(token, self._tokens.lifetime_s, device.epoch, generation, to_ms(now), site_key)
 
@@ -251,18 +249,50 @@ class EdgeApi:
         number, own_id = self._tokens.read(token, now_s=int(self._clock.now().timestamp()))
         async with self._database.system_transaction() as tx:
             device = await self._directory.device(tx, number)
-            own = await self._directory.key(tx, number, own_id) if device is not None else None
+            own = await self._own(tx, device, own_id) if device is not None else None
             if device is None or own is None or device.state in (DeviceState.REVOKED, DeviceState.LOST):
                 raise Unauthenticated("the device was revoked")
             if own.revoked and not (backlog and _superseded(device, own)):
                 raise Superseded if _superseded(device, own) else Unauthenticated("the key was revoked")
             generation = await self._store_of(tx).ledger.generation()
-            key = own if key_id == own_id else await self._key(tx, number, key_id)
+            key = own if key_id == own.key_id else await self._key(tx, number, key_id)
+            if own.revoked and not (key and key.revoked):  # a copy's number may be that of its successor's key
+                key = own
             await tx.enter(device.organisation)
             yield Entered(tx, self._store_of(tx), device, generation, key)
 
+    async def _shown(self, tx: Any, device: DeviceRecord, request: OpenSession) -> DeviceKey | None:
+        """The key that a request is signed by: one of the directory, or one that a copy of the disk made (rule 21)."""
+        message = session_bytes(request.device, request.key_id, request.at_ms, request.nonce)
+        known = await self._directory.key(tx, device.device, request.key_id)
+        if known is not None and sm2.verify(public=known.public_key, message=message, signature=request.signature):
+            return known
+        for key in await self._made_by_copies(tx, device, request.key_id):
+            if sm2.verify(public=key.public_key, message=message, signature=request.signature):
+                return key
+        return None
+
+    async def _own(self, tx: Any, device: DeviceRecord, number: int) -> DeviceKey | None:
+        if number < _KEYS:
+            return await self._directory.key(tx, device.device, number)
+        made = await self._made_by_copies(tx, device, number % _KEYS)
+        return next((key for key in made if _number_of(key) == number), None)
+
     async def _key(self, tx: Any, device: int, key_id: int) -> DeviceKey | None:
         return await self._directory.key(tx, device, key_id) if 0 <= key_id < _KEYS else None
+
+    async def _made_by_copies(self, tx: Any, device: DeviceRecord, key_id: int) -> list[DeviceKey]:
+        """Keys of that number which entries of branches brought; revoked with the key that both copies had before."""
+        await tx.enter(device.organisation)
+        made = [(each, each.key()) for each in await self._store_of(tx).rotations(device.device)]
+        found = []
+        for rotation, key in made:
+            if key.key_id == key_id:
+                shared = min(other.key_id for each, other in made if each.epoch == rotation.epoch) - 1
+                before = await self._directory.key(tx, device.device, shared)
+                if before is not None:
+                    found.append(rotation.key(revoked=before.revoked))
+        return found
 
     def _fresh(self, request: OpenSession) -> bool:
         """Whether this very request has not come before; a device's clock may be wrong, so it is no measure."""
@@ -273,6 +303,11 @@ class EdgeApi:
         if len(self._nonces) > _NONCES_KEPT:
             self._nonces.popitem(last=False)
         return True
+
+
+def _number_of(key: DeviceKey) -> int:
+    """What a token calls a key: its id, and for one that a copy of a disk made for itself the epoch and branch too."""
+    return key.key_id + _KEYS * (key.epoch << 16 | key.branch) if key.branch else key.key_id
 
 
 def _superseded(device: DeviceRecord, key: DeviceKey) -> bool:

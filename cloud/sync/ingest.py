@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from cloud.core.clock import Clock
 from cloud.core.errors import CloudError, Malformed
 from cloud.sync.apply import STREAK_MOST, Application, Decoders, Reader
+from cloud.sync.branch_keys import signers
 from cloud.sync.collector import CollectorPause
 from cloud.sync.devices import DeviceKey, DeviceRecord
 from cloud.sync.followups import follow_up
@@ -23,6 +24,7 @@ from protocols.sync.messages import MAX_BATCH_ENTRIES, Batch, BatchAnswer
 from protocols.values.instants import local_day, to_ms
 
 OnFork = Callable[[DeviceRecord], Awaitable[None]]
+Signers = list[tuple[DeviceKey, int | None]]  # keys by which a batch may be signed, see `signers`
 Aside = Callable[..., Coroutine[Any, Any, Any]]  # runs plain work beside the event loop: asyncio.to_thread
 
 _POISON_MOST: Final = 3 * STREAK_MOST
@@ -79,12 +81,16 @@ class Ingestor:
         stream = next(branch for branch in branches if branch.branch == placement.branch)
         if placement.place is Place.UNKNOWN:
             return _answer(stream, sender, through=min(stream.safe_through, stream.applied_through), head=b"")
+        if placement.place is Place.GAP and len(branches) > 1:  # whose entries these are is not known before they join
+            return _answer(stream, sender, through=min(each.applied_through for each in branches), head=b"")
         if placement.place is Place.GAP:
             return _answer(stream, sender)
         if placement.place is Place.REPEAT:
             await store.count_duplicates(self._context(stream, sender), placement.skip)
             return _answer(stream, sender, duplicates=placement.skip)
-        incoming = _Incoming(batch, reader, sender.key, self._aside, left=_left(branches, placement))
+        rotations = await store.rotations(batch.device) if len(branches) > 1 else []
+        keys = signers(branches, placement, rotations, sender.key, batch.checkpoint.key_id)
+        incoming = _Incoming(batch, reader, keys, self._aside)
         return await self._go_on(store, incoming, sender, placement, (branches, stream), on_fork)
 
     async def _go_on(
@@ -127,7 +133,7 @@ class Ingestor:
             if placement is not None and placement.place is not Place.GAP:
                 return placement
         if batch.first_seq > max(branch.applied_through for branch in branches) + 1:
-            return Placement(Place.GAP, _nearest(branches), 0)
+            return Placement(Place.GAP, 0, 0)
         order = (Place.REPEAT, Place.FORK, Place.UNKNOWN)
         found = []
         for stream in branches:
@@ -247,14 +253,14 @@ class _TakeBack(Exception):
 class _Incoming:
     """A batch on its way in, and its signature, which is checked once."""
 
-    def __init__(self, batch: Batch, reader: Reader, key: DeviceKey | None, aside: Aside, *, left: int | None) -> None:
-        self.batch, self.reader, self._key, self._aside, self._left = batch, reader, key, aside, left
+    def __init__(self, batch: Batch, reader: Reader, keys: Signers, aside: Aside) -> None:
+        self.batch, self.reader, self._keys, self._aside = batch, reader, keys, aside
         self._check: asyncio.Future[None] | None = None
 
     def start_check(self) -> None:
         """Begin checking beside the loop."""
         if self._check is None:
-            check = self._aside(_check_signature, self.batch, self.reader.hashes()[-1], self._key, self._left)
+            check = self._aside(_check_signature, self.batch, self.reader.hashes()[-1], self._keys)
             self._check = asyncio.ensure_future(check)
 
     async def check_signature(self) -> None:
@@ -292,14 +298,6 @@ def _held(stream: StreamState, sender: Sender) -> str:
     return "revoked_key" if sender.key is not None and sender.key.revoked else ""
 
 
-def _left(branches: list[StreamState], placement: Placement) -> int | None:
-    """After which entry a second branch parted from the first; None for the first. Of several: the earliest of them."""
-    parted = [branch.forked_after for branch in branches if branch.branch]
-    if placement.place is Place.FORK:
-        return min([*parted, placement.after])
-    return min(parted) if placement.branch else None
-
-
 def _may_sign(key: DeviceKey, epoch: int, last: int, left: int | None) -> bool:
     """Whether a key may sign entries that end with `last` (rule 22).
 
@@ -311,15 +309,16 @@ def _may_sign(key: DeviceKey, epoch: int, last: int, left: int | None) -> bool:
     return key.epoch == epoch and last >= begins and not (ends and last > ends)
 
 
-def _check_signature(batch: Batch, head: bytes, key: DeviceKey | None, left: int | None) -> None:
+def _check_signature(batch: Batch, head: bytes, keys: Signers) -> None:
     point = batch.checkpoint
     last = batch.first_seq + len(batch.bodies) - 1
     if (point.device, point.epoch, point.seq, point.head) != (batch.device, batch.epoch, last, head):
         raise BadCheckpoint("the checkpoint is of other entries")
-    if key is None or not _may_sign(key, batch.epoch, last, left):
+    may = [key for key, left in keys if _may_sign(key, batch.epoch, last, left)]
+    if not may:
         raise BadCheckpoint("the key is not one for these entries")
     message = signed_bytes(point.device, point.epoch, point.seq, point.head)
-    if not sm2.verify(public=key.public_key, message=message, signature=point.signature):
+    if not any(sm2.verify(public=key.public_key, message=message, signature=point.signature) for key in may):
         raise BadCheckpoint
 
 
@@ -330,10 +329,6 @@ async def _both(writing: Coroutine[Any, Any, None], applying: Coroutine[Any, Any
         if isinstance(outcome, BaseException):
             raise outcome
     return prepared
-
-
-def _nearest(branches: list[StreamState]) -> int:
-    return max(branches, key=lambda branch: (branch.applied_through, -branch.branch)).branch
 
 
 def _answer(

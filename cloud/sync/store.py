@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from cloud.ledger.store import Holder, LedgerStore
+from cloud.sync.branch_keys import Rotation
 from cloud.sync.quarantine import QuarantineDetail
 from cloud.sync.registry import EntryContext, Registry
 from cloud.sync.state import Effects, Open, Problem, Reading, Received, Slice, StreamState, Wants
@@ -54,6 +55,9 @@ class IngestStore(Protocol):
 
     async def hashes(self, stream: StreamState, first: int, last: int) -> dict[int, bytes]:
         """Stored hashes of a range of seq; a fork shares those up to `forked_after` with its parent."""
+
+    async def rotations(self, device: int) -> list[Rotation]:
+        """Applied entries of a device that bring keys, on branches that are not the first, in order of their ids."""
 
     async def load(self, stream: StreamState, wants: Wants, organisation: int) -> Slice:
         """The slice that the wanted entries touch."""

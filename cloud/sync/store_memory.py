@@ -8,6 +8,7 @@ from cloud.core.errors import Unavailable
 from cloud.ledger.books import TRUSTED, Books, Question, Sale
 from cloud.ledger.errors import CheckFailed
 from cloud.ledger.store import Holder
+from cloud.sync.branch_keys import Rotation
 from cloud.sync.desk_memory import MemoryDesk
 from cloud.sync.registry import EntryContext, Registry
 from cloud.sync.slices import NotHeld, accounts_of
@@ -50,6 +51,18 @@ class MemoryStore(MemoryDesk):
                 found[seq] = kept.hash
         if first <= 0:
             found[0] = genesis(stream.device, stream.epoch)
+        return found
+
+    async def rotations(self, device: int) -> list[Rotation]:
+        """Applied entries that bring keys, on branches that are not the first."""
+        found = []
+        copies = [key for key, _ in self.world.streams.items() if key[0] == device and key[2]]
+        for _, epoch, branch in sorted(copies):
+            stream = self.world.streams[device, epoch, branch]
+            for seq in range(stream.forked_after + 1, stream.applied_through + 1):
+                kept = self.world.inbox.get((device, epoch, branch, seq))
+                if kept is not None and (kept.kind, kept.state) == (Kind.KEY_ROTATED, EntryState.APPLIED):
+                    found.append(Rotation(epoch, branch, seq, kept.body))
         return found
 
     async def load(self, stream: StreamState, wants: Wants, organisation: int) -> Slice:

@@ -12,6 +12,7 @@ from cloud.core.errors import Unavailable
 from cloud.ledger.books import TRUSTED, Books, Question, Sale
 from cloud.ledger.line_copy import LinePacker
 from cloud.ledger.posting import LINE_COLUMNS
+from cloud.sync.branch_keys import Rotation
 from cloud.sync.desk_postgres import PostgresDesk
 from cloud.sync.entries import settlement_amounts
 from cloud.sync.inbox_copy import INBOX_COLUMNS, pack_entries
@@ -20,12 +21,18 @@ from cloud.sync.slices import NotHeld, accounts_of
 from cloud.sync.state import Effects, EntryState, Reading, Received, Slice, StreamState, Wants, with_lineage
 from cloud.sync.store import Prepared
 from protocols.journal.chain import genesis
+from protocols.journal.kinds import Kind
 from protocols.ledger.accounts import Account
 
 _STREAM: Final = (
     "device, epoch, branch, site, forked_after, applied_through, head, safe_through, state, state_reason,"
     " streak_reason, streak, sum_fen, parent"
 )
+_ROTATIONS: Final = """
+SELECT i.epoch, i.branch, i.seq, i.body FROM streams AS s
+JOIN inbox AS i ON i.device = s.device AND i.epoch = s.epoch AND i.branch = s.branch AND i.seq > s.forked_after
+WHERE s.device = $1 AND s.branch > 0 AND i.kind = $2 AND i.state = $3 ORDER BY i.epoch, i.branch, i.seq
+"""
 _BRANCHES: Final = f"SELECT {_STREAM} FROM streams WHERE device = $1 AND epoch = $2 ORDER BY branch FOR UPDATE"  # noqa: S608
 _SCOPE: Final = """
 SELECT s.state, s.bearer, s.released_at IS NOT NULL, s.declared_generation < g.generation
@@ -101,6 +108,11 @@ class PostgresStore(PostgresDesk):
         if first <= 0:
             found[0] = genesis(stream.device, stream.epoch)
         return found
+
+    async def rotations(self, device: int) -> list[Rotation]:
+        """Applied entries that bring keys, on branches that are not the first."""
+        rows = await self.tx.fetch(_ROTATIONS, device, int(Kind.KEY_ROTATED), int(EntryState.APPLIED))
+        return [Rotation(row[0], row[1], row[2], bytes(row[3])) for row in rows]
 
     async def load(self, stream: StreamState, wants: Wants, organisation: int) -> Slice:
         """The slice that the wanted entries touch."""
