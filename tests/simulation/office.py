@@ -107,7 +107,7 @@ class Office:
             + [self._correct] * 3
             + [self._visit] * 3
             + [self._little] * 3
-            + [self._move, self._price, self._block]
+            + [self.move, self._price, self._block]
         )
         if random.random() < 0.06:
             acts = [self._leave, self._clear]
@@ -181,7 +181,8 @@ class Office:
             if asked and not granted:
                 world.awaited.add(person)
 
-    async def _move(self, person: int) -> None:
+    async def move(self, person: int) -> None:
+        """Somebody has another home from now on."""
         world = self.world
         world.home[person] = self.random.choice(sorted(world.sites))
         await world.cloud.move_home(person, world.home[person])

@@ -20,6 +20,7 @@ Plot = Callable[[World, Office], Coroutine[Any, Any, None]]
 
 _NEW_GATEWAYS: Final = frozenset({"add", "replace", "lose", "clone", "old image"})
 _IN_DOUBT_DAYS: Final = 1.2
+_RUSH: Final = 30
 
 
 async def poison(world: World, _office: Office) -> None:
@@ -147,20 +148,31 @@ async def _late_facts(world: World, site: Site) -> None:
 
 
 async def clone(world: World, _office: Office) -> None:
-    """A copy of a gateway's disk goes on beside it: two successors of one entry."""
+    """A copy of a gateway's disk goes on beside it: two successors of one entry.
+
+    Both have entries that the cloud took without their hearing of it. The first is ahead when the copy speaks.
+    """
     site = await somebody(world, "clone")
     holder = (site.number, site.stream.epoch)
     world.auditor.irregular.add(holder)
+    random = world.chance("clone")
+    site.wire.weather = Weather(down_cut=True)
+    ours = Till(world, site, "q")
+    for person in random.sample(world.people, 6):
+        await ours.cash(person, 20)
+    await asyncio.sleep(300)
     twin = await world.twin(site)
     world.fault(None, f"a copy of site {site.number}'s disk goes on beside it")
-    for number in range(4):
-        person = world.chance(f"twin{number}").choice(world.people)
-        for one, name in ((site, "o"), (twin, "t")):
-            if one.machine.alive:
-                attempt = f"{name}{number}{one.stream.device}"
-                await world.outcome(one.machine.sell(attempt=attempt, lane=1, person=person, extra_fen=number))
-                world.look(one)
-        await asyncio.sleep(600)
+    twin.wire.weather = Weather(up_cut=True, down_cut=True)
+    site.wire.weather = Weather()
+    theirs = Till(world, twin, "t")
+    for turn, person in enumerate(random.choices(world.people, k=12)):
+        await theirs.cash(person, 30)
+        if turn < 5:
+            await ours.sell(person, turn)
+            await theirs.sell(person, turn)
+            await asyncio.sleep(400)
+    twin.wire.weather = Weather()
 
 
 async def old_image(world: World, _office: Office) -> None:
@@ -224,12 +236,14 @@ async def _put_back(world: World, office: Office) -> None:
 
 async def _rush(world: World, site: Site) -> None:
     """People come while their site declares what it holds."""
-    till = Till(world, site, f"r{world.cloud.generation}.")
-    for person in [person for person in world.people if world.home[person] == site.number][:12]:
+    random, till = world.chance(f"rush {site.number}"), Till(world, site, f"r{world.cloud.generation}.")
+    people = [person for person in world.people if world.home[person] == site.number]
+    for _ in range(_RUSH if people else 0):
         if world.ending or site.retired:
             return
-        await till.sell(person, 100)
-        await world.wait(45.0)
+        await till.sell(random.choice(people), 100)
+        await till.cash(random.choice(people), 40)
+        await world.wait(random.uniform(5.0, 40.0))
 
 
 async def _cut_once_declared(world: World) -> None:

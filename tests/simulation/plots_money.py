@@ -95,8 +95,8 @@ async def poisoned_month(world: World, office: Office) -> None:
     await office.tries(office.clear())
 
 
-async def wander(world: World, _office: Office) -> None:
-    """People with a limit eat at home, twice at another site, and at home again, day after day."""
+async def wander(world: World, office: Office) -> None:
+    """People with a limit eat at home, twice at another site, and at home again, day after day; some move."""
     random = world.chance("wander")
     await asyncio.sleep(random.uniform(5, 6) * HOUR_S)  # at lunch
     limited = [person for person in world.people if person % 4 == 0 and person not in world.left]
@@ -105,6 +105,8 @@ async def wander(world: World, _office: Office) -> None:
             if world.ending or len(world.sites) < 2:
                 return
             home = world.home[person]
+            if random.random() < 0.3:
+                await office.tries(office.move(person))
             away = random.choice([number for number in sorted(world.sites) if number != home])
             for number in random.choice(((home, away, away, home), (away, away, home), (home, home), (away, home))):
                 till = Till(world, world.sites[number], f"w{person}.{world.loop.time():.0f}.{number}.")

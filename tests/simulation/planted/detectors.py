@@ -20,28 +20,31 @@ class Detector(NamedTuple):
     places: tuple[str, ...] = ("",)
 
 
+_MODELS: Final[Mapping[str, tuple[str, ...]]] = {
+    "chain": ("protocols/journal/chain",),
+    "balances": ("protocols/ledger",),
+    "places": ("cloud/sync/placing",),
+    "limits": ("edge/leases/limits", "edge/store/transaction"),
+    "book": ("edge/leases/book", "edge/store/transaction"),
+    "journal": ("edge/journal/journal", "edge/store/transaction"),
+    "replica": ("edge/replica", "cloud/sync/replicas"),
+}
 _WATCH: Final = "tests.simulation.planted.watch"
 
 DETECTORS: Final[Mapping[str, Detector]] = {
     each.name: each
     for each in (
-        Detector(
-            "oracle",
-            "tests.simulation.planted.oracle",
-            (),
-            timeout_s=20.0,
-            places=(
-                "edge/leases",
-                "edge/journal/journal",
-                "protocols/ledger",
-                "protocols/journal/chain",
-                "cloud/sync/placing",
-            ),
+        *(
+            Detector(name, "tests.simulation.planted.oracle", (name,), timeout_s=20.0, places=places)
+            for name, places in _MODELS.items()
         ),
         Detector("world", _WATCH, ("24:poison,wander", "12:squeeze,month end", "36:bad deploy,rotate,poisoned month")),
-        Detector("restored", _WATCH, ("132:restore,month end", "96:restore,poison", "108:restore,squeeze")),
+        Detector(
+            "restored", _WATCH, ("132:restore,month end", "84:restore", "96:restore,poison", "108:restore,squeeze")
+        ),
+        Detector("limits of people", _WATCH, ("48:wander", "168:wander,add")),
         Detector("lost", _WATCH, ("48:lose,squeeze", "72:replace,wander")),
-        Detector("forks", _WATCH, ("144:old image,bad sector", "84:clone,month end")),
+        Detector("forks", _WATCH, ("84:clone", "144:old image,bad sector")),
         Detector("crash", "tests.simulation.crash_points", ("6",), places=("edge/", "protocols/")),
         Detector("worlds", _WATCH, ("168:month end,wander,squeeze,poison", "156:fair,add", "3", "9")),
         Detector(

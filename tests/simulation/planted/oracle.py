@@ -13,6 +13,7 @@ from typing import Final
 from tests.simulation.planted.oracle_book import check_book
 from tests.simulation.planted.oracle_journal import check_journal
 from tests.simulation.planted.oracle_limits import check_limits
+from tests.simulation.planted.oracle_replica import check_replica
 from tests.simulation.planted.oracle_rules import check_balances, check_chain, check_places
 
 ORACLES: Final[Mapping[str, tuple[Callable[[Random], None], int]]] = {
@@ -22,6 +23,7 @@ ORACLES: Final[Mapping[str, tuple[Callable[[Random], None], int]]] = {
     "limits": (check_limits, 60),
     "book": (check_book, 30),
     "journal": (check_journal, 12),
+    "replica": (check_replica, 30),
 }
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, Final
 from unittest import mock
 
 from edge.leases import book as books
@@ -16,6 +16,9 @@ from protocols.sync.messages import LeaseKind, LeaseMessage
 from tests.simulation.planted.oracle_rules import same
 from tests.simulation.planted.oracle_store import Store, done
 
+_DAYS: Final = (20_260_130, 20_260_131, 20_260_201)
+_NO_END: Final = 99_991_231
+
 
 class _BookModel:
     """What a site may spend: grants plus entries, less what went back."""
@@ -25,10 +28,13 @@ class _BookModel:
         self.cut: set[int] = set()
         self.n = 0
         self.said: list[tuple[int, Any]] = []
+        self.rights: dict[tuple[int, int], tuple[int, int]] = {}
+        self.passes: Counter[tuple[int, int, int]] = Counter()
 
     def copy(self) -> "_BookModel":
         other = _BookModel()
         other.held, other.cut, other.n, other.said = Counter(self.held), set(self.cut), self.n, list(self.said)
+        other.rights, other.passes = dict(self.rights), Counter(self.passes)
         return other
 
     def heard(self, message: LeaseMessage) -> bool:
@@ -50,6 +56,14 @@ class _BookModel:
                 self.said.append((21, [message.n, *place, taken]))
             case LeaseKind.CUTOFF:
                 self._pass(message)
+            case LeaseKind.STANDING:
+                self.rights[place] = (message.from_day, _NO_END)
+            case LeaseKind.STANDING_RECALL:
+                start, end = self.rights.get(place, (_NO_END, 0))
+                self.rights[place] = (start, min(end, message.from_day))
+                self.said.append((23, [message.n, *place, message.from_day]))
+            case LeaseKind.PASS:
+                self.passes[(*place, message.from_day)] += message.amount
         return True
 
     def _pass(self, message: LeaseMessage) -> None:
@@ -155,13 +169,14 @@ def _until_gap(messages: list[LeaseMessage], n: int) -> list[LeaseMessage]:
 def _messages(random: Random, n: int) -> list[LeaseMessage]:
     start = max(1, n + random.choice((1, 1, 1, 0, -1, 2)))
     kinds = [LeaseKind.GRANT] * 5 + [LeaseKind.RECALL, LeaseKind.RECALL, LeaseKind.SHRINK, LeaseKind.CUTOFF]
+    kinds += [LeaseKind.STANDING, LeaseKind.STANDING_RECALL, LeaseKind.PASS]
     found = []
     for number in range(start, start + random.randrange(1, 5)):
         kind = random.choice(kinds)
         bucket = random.choice((20, 21)) if kind == LeaseKind.CUTOFF else random.choice((10, 20, 21))
         person = 0 if kind == LeaseKind.CUTOFF else random.choice((1, 2, 3, 4))
         amount = 0 if kind == LeaseKind.CUTOFF else random.choice((3, 7, 20))
-        found.append(LeaseMessage(number, kind, person, bucket, amount, 0))
+        found.append(LeaseMessage(number, kind, person, bucket, amount, random.choice(_DAYS)))
     return found
 
 
@@ -172,6 +187,11 @@ def _compare_book(book: LeaseBook, model: _BookModel, said: list[tuple[int, Any]
     same("holdings", book.holdings(), holdings)
     same("total", book.total(), sum(model.held.values()))
     for person in (1, 2, 3, 4):
+        for day in _DAYS:
+            for rule in (10, 20, 21):
+                start, end = model.rights.get((person, rule), (_NO_END, 0))
+                may = start <= day < end or model.passes[person, rule, day] > 0
+                same(f"right to {rule} on {day}", book.may_use(person, rule, day), may)
         open_here = {b: model.held[person, b] for b in (10, 20, 21) if b not in model.cut}
         same(f"balances of {person}", {b: fen for b, fen in book.balances(person).items() if fen}, +Counter(open_here))
         for bucket in (10, 20, 21):
