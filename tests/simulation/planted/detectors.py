@@ -64,8 +64,8 @@ DETECTORS: Final[Mapping[str, Detector]] = {
 
 
 def in_order(mutant: Mutant, detectors: Sequence[Detector]) -> list[Detector]:
-    """Those that ought to find it first, then the others that look at what it changes, as they are listed."""
+    """Models of what it changes first, for they take a second; then those that ought to find it, then the others."""
     named = {name: place for place, name in enumerate(mutant.found_by)}
     files = [change.path for change in mutant.changes]
     able = [each for each in detectors if each.name in named or any(path.startswith(each.places) for path in files)]
-    return sorted(able, key=lambda each: named.get(each.name, len(named)))
+    return sorted(able, key=lambda each: (each.name not in _MODELS, named.get(each.name, len(named))))
