@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
-from cloud.core.errors import TooMany, Unavailable
+from cloud.core.errors import Conflict, TooMany
 from cloud.domains.identity.faces_pictures import read_picture
 from models.errors import NetworkDamaged, NetworkUnavailable, NetworkUnknown, RegistryMalformed
 from models.face.decision import Impostors, Policy, accept_for
@@ -22,8 +22,8 @@ _WAITING_MOST: Final = 8
 T = TypeVar("T")
 
 
-class NetworksMissing(Unavailable):
-    """This core has no network to look at faces with; the message says how to get one."""
+class NetworksMissing(Conflict):
+    """This core has no network to look at faces with, until somebody fetches one as the message says."""
 
     code = "face_networks_missing"
     title = "The recognition networks are not stored on this server"

@@ -4,12 +4,12 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.formparsers import MultiPartParser
 
 from cloud.core import rights
 from cloud.core.auth import current_user
 from cloud.core.context import CoreDependency
-from cloud.core.errors import Invalid, Malformed, TooLarge
+from cloud.core.errors import CloudError, Invalid, Malformed, TooLarge
 from cloud.core.sessions import User
 from cloud.domains.identity import faces
 from cloud.domains.identity.faces_desk import FaceDesk
@@ -24,7 +24,11 @@ Manager = Annotated[User, Depends(current_user(rights.IDENTITY_MANAGE))]
 PathId = Annotated[int, Path(ge=1, lt=2**53)]
 
 _SOURCES: Final = ("camera", "files")
-_PICTURE: Final = {"type": "string", "format": "binary", "description": "JPEG or PNG, at most 4 MiB"}
+_PICTURE: Final = {
+    "type": "string",
+    "contentMediaType": "application/octet-stream",
+    "description": "JPEG or PNG, at most 4 MiB",
+}
 _ONE: Final[dict[str, Any]] = {"type": "object", "required": ["picture"], "properties": {"picture": _PICTURE}}
 _SEVERAL: Final[dict[str, Any]] = {
     "type": "object",
@@ -106,7 +110,9 @@ async def _form(request: Request, name: str, *, most: int) -> tuple[list[bytes],
     parser.spool_max_size = 2 * PICTURES_MOST * BYTES_MOST  # a picture never touches a disk, not even a temporary file
     try:
         form = await parser.parse()
-    except (MultiPartException, KeyError) as error:
+    except CloudError:
+        raise
+    except Exception as error:  # what a body raises that breaks off or is none: its sender's matter, as FastAPI has it
         raise Malformed("the form cannot be read") from error
     try:
         parts = [part for part in form.getlist(name) if isinstance(part, UploadFile)]

@@ -189,7 +189,7 @@ async def test_without_networks_it_is_said_how_to_get_them(
     monkeypatch.setattr(parts, "installed", lambda: False)
     cloud.app.state.face_desk = FaceDesk(tmp_path / "none")
     answer = await client.post(f"{API}/identity/face-checks", files={"picture": bytes_of(OBAMA[0])})
-    assert (answer.status_code, answer.json()["code"]) == (503, "face_networks_missing")
+    assert (answer.status_code, answer.json()["code"]) == (409, "face_networks_missing")
     assert "python -m models fetch yunet" in answer.json()["detail"]
 
 
