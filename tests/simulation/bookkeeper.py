@@ -96,6 +96,7 @@ class Draft:
         self.messages: list[Sent] = []
         self.answers: dict[tuple[int, int, int], int] = {}
         self.homes = before.homes
+        self.rights = dict(before.rights)
         self.declared: set[Holder] = set()  # who is known by now, though not before
         self._now: dict[Account, int] = {}
         self._of: dict[int, set[Account]] | None = None

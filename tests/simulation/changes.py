@@ -85,7 +85,14 @@ class Changes:
     def declared(self, holder: Holder, generation: int) -> list[list[Any]]:
         """The parts that a site has declared."""
         return [
-            [part.generation, part.lease_n, part.part, part.parts, [tuple(_three(move)) for move in part.moves]]
+            [
+                part.generation,
+                part.lease_n,
+                part.part,
+                part.parts,
+                [tuple(_three(move)) for move in part.moves],
+                list(part.standing),
+            ]
             for key, part in sorted(self.world.declared.items(), key=lambda row: row[0])
             if key[:3] == (*holder, generation)
         ]

@@ -9,6 +9,7 @@ from typing import Any, Final
 from tests.simulation import reference
 from tests.simulation import wirewords as words
 from tests.simulation.auditor import Pair, Stream, Violation
+from tests.simulation.rights_forecast import next_day
 from tests.simulation.wirewords import Fact
 
 Messages = Mapping[int, Sequence[int]]  # n -> kind, person, bucket, amount, day
@@ -59,7 +60,7 @@ class Journal:
         for fact in self.stream.facts:
             self._time(fact)
             look = self._looks.get(fact.kind)
-            if look is not None:
+            if look is not None and fact.seq not in self.poison:
                 look(fact)
             for person, bucket, by in words.moved_by(fact):
                 self.held[person, bucket] += by
@@ -130,7 +131,7 @@ class Journal:
     def _right(self, fact: Fact) -> None:
         _kind, person, rule, _amount, day = self._answer(fact, words.STANDING_RECALL)
         days = [used for used, times in self.used[person, rule].items() if times]
-        wanted = max([day, *(_next_day(used) for used in days)])
+        wanted = max([day, *(next_day(used) for used in days)])
         if fact.payload != [fact.payload[0], person, rule, wanted]:
             self._wrong(fact, f"gives back {fact.payload}; from {wanted} on would be right")
 
@@ -145,8 +146,6 @@ class Journal:
 
     def _sale(self, fact: Fact) -> None:
         said, shares = fact.payload, words.shares_of(fact)
-        if fact.seq in self.poison:
-            return
         taken = {bucket for bucket, amount in shares if amount}
         if taken & self.cut:
             self._wrong(fact, f"spends {sorted(taken & self.cut)} past the cut-off")
@@ -194,13 +193,10 @@ class Journal:
         """Back to the last bucket first, numbered one by one; uses and passes go back with the whole (rule 10)."""
         said = fact.payload
         sale = self.stream.facts[said[7] - 1]
-        if [*said[3:7], said[8]] != [
-            sale.payload[3],
-            sale.payload[4],
-            sale.device,
-            sale.epoch,
-            len(self.back[sale.seq]) + 1,
-        ]:
+        if sale.seq in self.poison:
+            return
+        number = len(self.back[sale.seq]) + 1
+        if [*said[3:7], said[8]] != [*sale.payload[3:5], sale.device, sale.epoch, number]:
             self._wrong(fact, f"refunds entry {sale.seq} of {sale.payload[3:5]} as {said[3:9]}")
         self.back[sale.seq].append(fact)
         back: Counter[int] = Counter()
@@ -243,8 +239,3 @@ class Journal:
 
     def _wrong(self, fact: Fact, what: str) -> Any:
         raise Violation(f"entry {fact.seq} of {self.stream.device}/{self.stream.epoch} {what}")
-
-
-def _next_day(day: int) -> int:
-    there = datetime(day // 10_000, day // 100 % 100, day % 100, tzinfo=UTC) + timedelta(days=1)
-    return there.year * 10_000 + there.month * 100 + there.day

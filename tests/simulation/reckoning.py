@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.simulation import entries_forecast, office_forecast
+from tests.simulation import entries_forecast, office_forecast, rights_forecast
 from tests.simulation import wirewords as words
 from tests.simulation.auditor import Violation
 from tests.simulation.bookkeeper import ORGANISATION, PERSON, REFUND, SPEND, Draft, Holder, Sent
@@ -59,6 +59,8 @@ class Reckoner:
         before = changes.before_stream(first.stream)
         if before is not None and changes.streams[first.stream].sum_fen - before.sum_fen != taken.sum_fen:
             raise Violation(f"entries of {first.stream} took {taken.sum_fen}, counted otherwise")
+        for _n, person, rule, day in taken.rights:
+            rights_forecast.returned(draft, holder, person, rule, day)
         for part in taken.declared:
             self._declare(draft, holder, part, changes)
         for bucket, seq in taken.cutoffs.items():
@@ -87,12 +89,15 @@ class Reckoner:
             return
         changes.done.add(key)
         entries_forecast.put_right(draft, holder, parts)
+        heard_n = max(each[1] for each in parts)
+        said = [right for each in parts for right in each[5]]
+        rights_forecast.declared(draft, holder, said, heard_all=heard_n >= row.newest_n)
         for place, seq in sorted(draft.before.passed.items()):
             if place[:2] == holder and changes.passed.get(place, seq) is None:
                 draft.messages.append(Sent(holder, words.CUTOFF, 0, place[2], 0))
         if changes.site(holder).declared_generation != part[0]:
             raise Violation(f"{holder} has declared for {part[0]}, and is not taken to have")
-        changes.heard[holder] = max(each[1] for each in parts)
+        changes.heard[holder] = heard_n
         draft.declared.add(holder)
 
     def _do_lease_asks(self, draft: Draft, doing: Act, changes: Changes) -> None:
@@ -100,7 +105,7 @@ class Reckoner:
         holder = self._holder(device)
         if holder is None:
             return
-        person, amount, rules, _day, heard_n = (*words.said_in(body), 0)[:5]
+        person, amount, rules, day, heard_n = (*words.said_in(body), 0)[:5]
         row = draft.before.sites.get(holder)
         newest = changes.site(holder).newest_n
         doing.reckoned = True
@@ -117,11 +122,12 @@ class Reckoner:
             if n > through and asked.sent.kind == words.GRANT and asked.sent.person == person
         )  # fmt: skip
         granted, asked_for = office_forecast.serve(draft, person, max(0, amount - coming), holder)
+        wanted = rights_forecast.want(draft, person, rules, holder, day)
         granted += min(coming, amount)
         if granted < amount:
             doing.answer = [newest, granted, "recalling" if asked_for else "short"]
         else:
-            doing.answer = [newest, granted] if rules else [newest, granted, ""]
+            doing.answer = [newest, granted, "recalling" if wanted else ""]
 
     def _holder(self, device: int) -> Holder | None:
         row = self._cloud.world.devices.get(device)
@@ -158,7 +164,14 @@ class Reckoner:
     def _do_move_home(self, draft: Draft, doing: Act, _changes: Changes) -> None:
         person, site = doing.args
         draft.homes = {**draft.before.homes, person: (site, draft.before.homes[person][1])}
+        holder = draft.before.opened(site)
+        if holder is not None:
+            rights_forecast.move_home(draft, person, holder)
         office_forecast.size(draft, [person])
+
+    def _do_give_rights(self, draft: Draft, doing: Act, _changes: Changes) -> None:
+        rule, uses, persons = doing.args
+        doing.reckoned, doing.answer = True, rights_forecast.give(draft, {rule: (uses, persons)})
 
     def _do_clear(self, draft: Draft, doing: Act, changes: Changes) -> None:
         bucket = doing.args[0]
@@ -185,9 +198,7 @@ class Reckoner:
         doing.answer = office_forecast.declare_lost(draft, holder)
         if changes.site(holder).state != "lost" or changes.site(holder).bearer != ORGANISATION:
             raise Violation(f"{holder} is declared lost, and is not, or nobody bears it")
-        counts = [key for key, right in changes.world.rights.items() if tuple(right.holder) == holder]
-        if counts:
-            raise Violation(f"{holder} is lost and counts limits {counts}")
+        rights_forecast.lost(draft, holder)
 
     def _do_size(self, draft: Draft, doing: Act, changes: Changes) -> None:
         """Its transactions: what was in doubt, each leaver, limits, homes."""
@@ -199,7 +210,9 @@ class Reckoner:
             doing.args = (list(changes.world.leavers),)
         elif doing.commits <= len(doing.args[0]):
             office_forecast.pay_leaver(draft, doing.args[0][doing.commits - 1])
-        elif doing.commits > len(doing.args[0]) + 1:
+        elif doing.commits == len(doing.args[0]) + 1:
+            rights_forecast.give(draft, dict(changes.world.limits.items()))
+        else:
             office_forecast.size(draft, draft.before.homes)
 
     def _do_true_up(self, draft: Draft, doing: Act, changes: Changes) -> None:

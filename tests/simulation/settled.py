@@ -87,8 +87,14 @@ class Settled:
                     self._moves_what_it_says(place, fact)
                 elif self.by_fact.get(place):
                     raise Violation(f"entry {place} is set aside and has moved money")
-                elif (device, epoch, seq) not in self.auditor.poison and aside[place][5] != "behind":
+                elif not self._known_poison(device, epoch, fact) and aside[place][5] != "behind":
                     raise Violation(f"entry {place} is set aside: {aside[place]}")
+
+    def _known_poison(self, device: int, epoch: int, fact: words.Fact) -> bool:
+        """Whether the entry contradicts itself, or gives back what one that does so took."""
+        known = self.auditor.poison
+        refund = fact.kind == words.REFUND and (device, epoch, fact.payload[7]) in known
+        return refund or (device, epoch, fact.seq) in known
 
     def _moves_what_it_says(self, place: tuple[int, int, int, int], fact: words.Fact) -> None:
         kinds = {words.SETTLEMENT: SPEND, words.REFUND: REFUND}

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any, Final
 
+from tests.simulation import rights_forecast
 from tests.simulation import wirewords as words
 from tests.simulation.auditor import Violation
 from tests.simulation.bookkeeper import FLOORED, Asked, Draft, Holder, Standing
@@ -17,7 +18,6 @@ from tests.simulation.changes import Changes
 from tests.simulation.cloud_side import CloudMachine
 from tests.simulation.reckoning import Act, Reckoner
 
-_RIGHTS: Final = frozenset({words.STANDING, words.STANDING_RECALL, words.PASS})
 _ACTS: Final = (
     "hire", "move_home", "announce_visit", "leave", "top_up", "grant_all", "correct_down", "clear", "true_up",
     "give_rights", "size", "declare_lost", "mend", "approve", "replay", "replay_parked", "open_bucket", "open_site",
@@ -124,12 +124,15 @@ class Witness:
         wanted, found = Counter(draft.lines), Counter(changes.lines)
         if wanted != found:
             raise Violation(f"{what} had to write {[*(wanted - found)][:3]} and wrote {[*(found - wanted)][:3]}")
-        asked = Counter(each for each in draft.messages if each.kind not in _RIGHTS)
-        sent = Counter(each for _n, each in changes.sent if each.kind not in _RIGHTS)
+        asked, sent = Counter(draft.messages), Counter(each for _n, each in changes.sent)
         if asked != sent:
             raise Violation(f"{what} had to send {[*(asked - sent)][:3]} and sent {[*(sent - asked)][:3]}")
         if draft.answers != changes.answers:
             raise Violation(f"{what} answers {changes.answers}, not {draft.answers}")
+        rights = rights_forecast.known(changes.world.rights)
+        if rights != draft.rights:
+            odd = {key: right for key, right in rights.items() if draft.rights.get(key) != right}
+            raise Violation(f"{what} leaves limits with {odd}; they belong to {[draft.rights.get(key) for key in odd]}")
         self._numbers(draft, changes)
         for account, fen in changes.balances.items():
             if fen != draft.has(account):
@@ -173,7 +176,7 @@ def _read(world: Any, known: Standing) -> Standing:
     """What is not reckoned is read: who is open, what is cleared, where homes are."""
     return Standing(
         known.balances, {tuple(h): row for h, row in world.lease_sites.items()}, set(world.cutoffs),
-        dict(world.cutoff_sites.items()), dict(world.homes.items()), dict(world.rights.items()),
+        dict(world.cutoff_sites.items()), dict(world.homes.items()), rights_forecast.known(world.rights),
         dict(world.leavers.items()), set(world.visits), set(world.causes), world.meta["generation"], known.messages,
     )  # fmt: skip
 
