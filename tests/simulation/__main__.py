@@ -54,7 +54,7 @@ def _hunt(seeds: Iterable[int]) -> int:
 
 
 def _simulate(seeds: int, workers: int) -> int:
-    from tests.simulation.planted.runner import run_all
+    from tests.simulation.planted.runner import enough, run_all
 
     began_s = perf_counter()
     outcomes = list(_played(range(1, seeds + 1), workers))
@@ -68,7 +68,7 @@ def _simulate(seeds: int, workers: int) -> int:
     violations = sum(bool(outcome.violation) for outcome in outcomes)
     settlements = sum(outcome.settlements for outcome in outcomes)
     faults = sum(outcome.faults for outcome in outcomes)
-    planted = run_all()
+    planted = run_all(jobs=workers)
     line = {
         "name": "simulate",
         "seeds": seeds,
@@ -83,7 +83,7 @@ def _simulate(seeds: int, workers: int) -> int:
         **planted,
     }
     print(json.dumps(line))
-    return int(bool(violations or missing))
+    return int(bool(violations or missing or not enough(planted)))
 
 
 def _played(seeds: Iterable[int], workers: int) -> Iterator[Outcome]:
