@@ -69,6 +69,9 @@ def _options(argv: list[str]) -> CampusOptions:
     parser.add_argument("--speed", type=float, default=6.0, help="lunches go by so many times faster than life")
     parser.add_argument("--seed", type=int, default=42, help="of diners, devices and network")
     parser.add_argument("--faults", default="", help="of devices, such as noise=0.01,cut=0.005,stall=0.001")
+    parser.add_argument(
+        "--cameras", action="store_true", help="a lane that sees its plates, and one that sees who pays"
+    )
     fresh = os.environ.get("FRESH", "") not in {"", "0"}
     parser.add_argument("--fresh", action="store_true", default=fresh, help="start over (also by FRESH=1)")
     arguments = parser.parse_args(argv)
@@ -80,4 +83,5 @@ def _options(argv: list[str]) -> CampusOptions:
         speed=arguments.speed,
         seed=arguments.seed,
         faults=arguments.faults,
+        cameras=arguments.cameras,
     )

@@ -25,7 +25,7 @@ from edge.drivers.base import (
 )
 from edge.stations.canteen.desk import Desk
 from edge.stations.canteen.station import SCHEMA, Station
-from edge.stations.site import KioskSettings, LaneSettings, Site, SiteSettings, StationSettings
+from edge.stations.site import KioskSettings, LaneSettings, RecognitionSettings, Site, SiteSettings, StationSettings
 from protocols.canteen.reference import Canteen, Dish, Lane, Operator, Plate, PlateKind, Price, Scale
 from protocols.payments.credentials import card_key, code_key, hash_pin, phone_key
 from protocols.payments.reference import BucketKind, Credential, CredentialKind, LaneKind
@@ -169,9 +169,15 @@ async def canteen_at(
     grant: dict[int, int] | None = None,
     settings: StationSettings | None = None,
     port: int = 0,
+    recognition: RecognitionSettings | None = None,
 ) -> AsyncIterator[Station]:
     """A station over a provisioned site, its records filled and people given `grant` fen of cash (default ¥100)."""
-    made = SiteSettings(kiosk=KioskSettings(port=port), station=settings or StationSettings(), lane=tuple(lanes))
+    made = SiteSettings(
+        kiosk=KioskSettings(port=port),
+        station=settings or StationSettings(),
+        recognition=recognition or RecognitionSettings(networks=str(folder / "no-networks")),
+        lane=tuple(lanes),
+    )
     with site_at(folder, schemas=(SCHEMA,), clock=clock, settings=gateway_settings(site=made)) as gateway:
         site = gateway.site
         first_time = not site.replica.version("people")

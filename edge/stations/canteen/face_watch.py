@@ -95,6 +95,7 @@ class FaceWatch:
     def paid(self, person: int) -> None:
         """A payment by whomever stands: the same face does not pay again unasked."""
         now_ms = self._lane.desk.monotonic_ms()
+        self._tried.discard(person)
         self._paid = {who: ms for who, ms in self._paid.items() if now_ms - ms < AGAIN_MS}
         if len(self._paid) < _MOST_REMEMBERED:
             self._paid[person] = now_ms

@@ -12,12 +12,13 @@ from random import Random
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from firmware_sim.proxy import Proxy, Weather
 from firmware_sim.world.certificates import Authority
 from firmware_sim.world.control import ControlDesk
 from firmware_sim.world.diners import Diner, LaneDesk
-from firmware_sim.world.facts import WorldFacts, read_world
+from firmware_sim.world.facts import LaneFacts, WorldFacts, read_world
 from firmware_sim.world.files import free_port, write
 from firmware_sim.world.gateway import SimulatedSite
 from firmware_sim.world.lunch import Arrival, endless
@@ -33,7 +34,10 @@ _LUNCH_HOUR = 11
 
 @dataclass(frozen=True)
 class CampusOptions:
-    """How large, how fast, from which seed. `sections` are settings for every gateway."""
+    """How large, how fast, from which seed. `sections` are settings for every gateway.
+
+    With `cameras` the second plate lane sees its plates, and the first one also sees who pays.
+    """
 
     folder: Path
     people: int = 2_000
@@ -41,6 +45,7 @@ class CampusOptions:
     seed: int = 42
     faults: str = ""
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    cameras: bool = False
 
 
 @dataclass
@@ -116,9 +121,9 @@ class Campus:
         kind = _taste(arrival.taste)
         away = self._random.random() < _VISITORS
         desks = [desk for site in self.sites if (site.facts.site_id == diner.home_site) != away for desk in site.desks]
-        wanted = [desk for desk in desks if desk.kind == kind] or desks
+        wanted = [desk for desk in desks if desk.kind == kind or (kind, desk.kind) == ("plate", "vision")] or desks
         if wanted:
-            desk = min(wanted, key=lambda one: one.queue.qsize())
+            desk = min(wanted, key=lambda one: (one.queue.qsize(), one.served))
             if not desk.queue.full():
                 desk.queue.put_nowait(diner)
 
@@ -232,6 +237,7 @@ class Campus:
 
     def _make_sites(self, world: WorldFacts) -> None:
         authority = Authority.open(self.options.folder / "campus")
+        lanes = with_cameras(world.lanes) if self.options.cameras else world.lanes
         for number, facts in enumerate(world.gateways):
             proxy = Proxy(
                 upstream=self.https,
@@ -244,13 +250,16 @@ class Campus:
             self.sites.append(
                 SimulatedSite(
                     facts,
-                    [lane for lane in world.lanes if lane.site_id == facts.site_id],
+                    [lane for lane in lanes if lane.site_id == facts.site_id],
                     folder=self.options.folder / "gateways" / facts.name,
                     proxy=proxy,
                     kiosk_port=self._port(f"kiosk {facts.name}"),
                     seed=self.options.seed + 100 * number,
                     faults=self.options.faults,
-                    sections=self.options.sections,
+                    sections={
+                        "recognition": {"networks": str(self.options.folder / "models")},
+                        **self.options.sections,
+                    },
                 )
             )
 
@@ -313,6 +322,16 @@ class Campus:
 
     def _keep(self) -> None:
         write(self.options.folder / "campus" / "kept.json", json.dumps(asdict(self._kept)))
+
+
+def with_cameras(lanes: list[LaneFacts]) -> list[LaneFacts]:
+    """The same lanes: the first plate lane of all with a camera for faces, the second one with one for trays."""
+    plates = [lane.id for lane in lanes if lane.kind == "plate"][:2]
+    found = []
+    for lane in lanes:
+        place = plates.index(lane.id) if lane.id in plates else -1
+        found.append(msgspec.structs.replace(lane, face_camera=place == 0, kind="vision" if place == 1 else lane.kind))
+    return found
 
 
 def _zone_at_lunch(now: datetime) -> str:

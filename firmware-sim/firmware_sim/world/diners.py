@@ -11,6 +11,7 @@ from typing import Any
 
 from firmware_sim.core.control import ControlClient
 from firmware_sim.core.device import WrongActError
+from firmware_sim.world.counter import Counter
 from firmware_sim.world.screens import Screen, State
 from firmware_sim.world.tally import Tally
 
@@ -73,6 +74,7 @@ class LaneDesk:
     random: Random
     plates: PlatePool
     load_g: int = _FULL_G
+    counter: Counter | None = None
     queue: "asyncio.Queue[Diner]" = field(default_factory=lambda: asyncio.Queue(_MOST_QUEUED))
     served: int = 0
     gave_up: int = 0
@@ -124,6 +126,8 @@ class LaneDesk:
                 return await self._at_the_stall(diner)
             case "gate":
                 return await self._through_the_gate(diner)
+            case "vision":
+                return await self._under_the_camera(diner)
         return await self._with_weights(diner)
 
     async def _with_tray(self, diner: Diner) -> bool:
@@ -142,6 +146,20 @@ class LaneDesk:
         finally:
             with contextlib.suppress(OSError, TimeoutError):
                 await reader.act({"clear": True})
+
+    async def _under_the_camera(self, diner: Diner) -> bool:
+        """Dishes that were taught; a tray that the lane asks about is taken off and set down anew."""
+        if self.counter is None:
+            await self._sign_in()
+            self.counter = await Counter.opened(self.screen, self.operator, self.devices["camera"])
+        await self.counter.place(self.random)
+        try:
+            if not await self.screen.until(lambda state: state["phase"] in {"bill", "ask", "down"}, timeout_s=10):
+                return False
+            return self.screen.state["phase"] == "bill" and await self._present(diner)
+        finally:
+            with contextlib.suppress(OSError, TimeoutError):
+                await self.counter.clear()
 
     async def _through_the_gate(self, diner: Diner) -> bool:
         """Tap and walk. Who paid before and did not get in is let in without another payment or sound."""

@@ -14,13 +14,14 @@ class GatewayFacts(msgspec.Struct, frozen=True):
 
 
 class LaneFacts(msgspec.Struct, frozen=True):
-    """A lane and the gateway that serves it. `kind`: plate, weigh, pos or gate."""
+    """A lane and the gateway that serves it. `kind`: plate, weigh, pos or gate; vision where a camera reads plates."""
 
     id: int
     code: str
     kind: str
     site_id: int
     canteen_id: int
+    face_camera: bool = False
 
 
 class PersonFacts(msgspec.Struct, frozen=True):

@@ -10,7 +10,8 @@ from firmware_sim.devices import DeviceSpec
 from firmware_sim.world.facts import LaneFacts
 
 # What hangs on a lane of each kind: name there, driver at the gateway, simulator, options of both.
-_DEVICES: Mapping[str, tuple[tuple[str, str, str, dict[str, Any], dict[str, Any]], ...]] = {
+_Hung = tuple[str, str, str, dict[str, Any], dict[str, Any]]
+_DEVICES: Mapping[str, tuple[_Hung, ...]] = {
     "plate": (
         ("reader", "tray_reader", "tray_reader", {}, {"missed": 0.02}),
         ("card", "card_reader", "card_reader", {"hold_off_s": 0.2}, {"repeats": 1}),
@@ -30,7 +31,14 @@ _DEVICES: Mapping[str, tuple[tuple[str, str, str, dict[str, Any], dict[str, Any]
         ("card", "card_reader", "card_reader", {"hold_off_s": 0.2}, {"repeats": 1}),
         ("turnstile", "turnstile", "turnstile", {}, {}),
     ),
+    "vision": (
+        ("camera", "camera", "camera", {}, {"width": 800, "height": 608, "frames_per_s": 4.0}),
+        ("card", "card_reader", "card_reader", {"hold_off_s": 0.2}, {"repeats": 1}),
+        ("scanner", "code_scanner", "code_scanner", {"hold_off_s": 0.2}, {}),
+        ("printer", "receipt_printer", "receipt_printer", {}, {}),
+    ),
 }
+_FACE: _Hung = ("face", "camera", "camera", {"looks_at": "face"}, {"width": 640, "height": 480, "frames_per_s": 4.0})
 
 
 def free_port(wanted: int = 0) -> int:
@@ -51,7 +59,7 @@ def device_specs(lanes: list[LaneFacts], *, seed: int, faults: str) -> list[Devi
     return [
         DeviceSpec(device=simulator, name=f"{lane.code} {name}", seed=seed + lane.id, faults=faults, options=options)
         for lane in lanes
-        for name, _driver, simulator, _settings, options in _DEVICES[lane.kind]
+        for name, _driver, simulator, _settings, options in _hung(lane)
     ]
 
 
@@ -90,9 +98,13 @@ def write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+def _hung(lane: LaneFacts) -> tuple[_Hung, ...]:
+    return (*_DEVICES[lane.kind], *((_FACE,) if lane.face_camera else ()))
+
+
 def _lane(lane: LaneFacts, urls: Mapping[str, str]) -> str:
     parts = [f"[[lane]]\n{_settings({'code': lane.code, 'kind': lane.kind})}"]
-    for name, driver, _simulator, options, _simulated in _DEVICES[lane.kind]:
+    for name, driver, _simulator, options, _simulated in _hung(lane):
         device = {"name": name, "driver": driver, "url": urls[f"{lane.code} {name}"]}
         parts.append(f"[[lane.device]]\n{_settings(device)}")
         if options:
