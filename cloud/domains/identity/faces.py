@@ -93,7 +93,8 @@ async def withdraw(core: Core, user: User, person_id: int) -> FaceOut:
     """Take consent back everywhere: the templates are erased here and at each site, which confirms (rule 16)."""
     now, actor = core.clock.now(), actor_of(user)
     async with core.database.transaction(user.organisation_id) as tx:
-        if await queries.person_row(tx, person_id) is None:
+        query = "SELECT true FROM identity_people WHERE id = $1 AND organisation_id = $2"
+        if not await tx.fetchval(query, person_id, tx.organisation_id):
             raise NotFound("there is no such person")
         await faces_store.lock(tx)
         sites = await faces_store.forget(tx, person_id, by=actor, now=now)
@@ -221,6 +222,7 @@ async def _shown(tx: Transaction, person_id: int) -> FaceOut:
     rows = await tx.fetch(
         "SELECT DISTINCT ON (s.id) s.id, s.name_zh, c.wording, c.given_at, c.withdrawn_at, c.id AS consent "
         "FROM places_sites s LEFT JOIN identity_face_consents c ON c.site_id = s.id AND c.person_id = $1 "
+        "WHERE s.organisation_id = (SELECT organisation_id FROM identity_people WHERE id = $1) "
         "ORDER BY s.id, c.id DESC NULLS LAST",
         person_id,
     )

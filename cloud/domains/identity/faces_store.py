@@ -2,7 +2,8 @@
 
 import asyncio
 import base64
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -12,7 +13,7 @@ import numpy as np
 from asyncpg import Record
 
 from cloud.core.context import Core
-from cloud.core.crypto import OrganisationKeys
+from cloud.core.crypto import OrganisationKeys, SealBroken
 from cloud.core.database import Transaction
 from cloud.domains.identity import edge, rules_faces
 from cloud.domains.identity.rules_faces import TEMPLATE_BYTES, Vectors
@@ -23,6 +24,7 @@ from protocols.sync.codec import encode
 
 COLLECTION: Final = "faces"
 _FIELD: Final = "identity.faces.templates"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,11 @@ async def fill(core: Core, tx: Transaction, bodies: Sequence[bytes]) -> list[byt
     if not rows:
         return [None] * len(revisions)
     keys = await core.vault.keys(tx)
-    made = await asyncio.to_thread(lambda: {row["revision"]: _record(keys, row) for row in rows})
+
+    def records() -> dict[int, bytes]:
+        return {row["revision"]: _record(row, vectors) for row, vectors in _opened(keys, rows)}
+
+    made = await asyncio.to_thread(records)
     return [made.get(revision) for revision in revisions]
 
 
@@ -160,11 +166,11 @@ async def sealed_of_others(tx: Transaction, person_id: int, network: str) -> lis
 
 def gallery_of(keys: OrganisationKeys, rows: Sequence[Record]) -> Gallery:
     """Sealed rows opened for one comparison; work for a thread."""
-    if not rows:
+    opened = list(_opened(keys, rows))
+    if not opened:
         return Gallery.empty()
-    opened = [open_sealed(keys, row["person_id"], bytes(row["templates_sealed"])) for row in rows]
-    persons = np.repeat([row["person_id"] for row in rows], [len(each) for each in opened]).astype(np.int64)
-    return Gallery(np.concatenate(opened), persons)
+    persons = np.repeat([row["person_id"] for row, _ in opened], [len(each) for _, each in opened]).astype(np.int64)
+    return Gallery(np.concatenate([each for _, each in opened]), persons)
 
 
 def seal(keys: OrganisationKeys, person_id: int, vectors: Vectors) -> bytes:
@@ -179,8 +185,16 @@ def open_sealed(keys: OrganisationKeys, person_id: int, sealed: bytes) -> Vector
     return np.frombuffer(packed, dtype="<f4").reshape(-1, TEMPLATE_BYTES // 4)
 
 
-def _record(keys: OrganisationKeys, row: Record) -> bytes:
-    vectors = open_sealed(keys, row["person_id"], bytes(row["templates_sealed"]))
+def _opened(keys: OrganisationKeys, rows: Sequence[Record]) -> Iterator[tuple[Record, Vectors]]:
+    """Rows with their templates. One that was altered is left out and told: it must not stop everybody else's."""
+    for row in rows:
+        try:
+            yield row, open_sealed(keys, row["person_id"], bytes(row["templates_sealed"]))
+        except SealBroken:
+            _log.error("the stored face of person %d does not open: enrol anew", row["person_id"])
+
+
+def _record(row: Record, vectors: Vectors) -> bytes:
     return encode(FaceRecord(row["person_id"], row["network"], rules_faces.templates_of(vectors)))
 
 

@@ -11,16 +11,19 @@ import numpy as np
 import pytest
 
 from cloud.core import rights
+from cloud.core.context import Core
 from cloud.core.postgres import PostgresAddress
+from cloud.core.rotation import rotate_data_keys
 from cloud.domains.identity.faces_desk import FaceDesk
 from models.face import parts
 from protocols.payments.reference import FaceRecord
 from protocols.sync.codec import collection_digest, decode
 from protocols.sync.messages import ReplicaPage
-from tests.support.domains import API, Cloud, listed, made
+from tests.support.cloud import make_organisation
+from tests.support.domains import API, Cloud, listed, made, open_cloud
 from tests.support.faces import OBAMA, agree, bytes_of, enrol, everything_stored, face_of, flipped, post_pictures
 from tests.support.networks import photo
-from tests.support.small_campus import Campus, add_person
+from tests.support.small_campus import Campus, add_person, open_campus
 
 pytestmark = pytest.mark.capability("PLT-01", "SET-07")
 
@@ -216,3 +219,62 @@ async def test_forms_that_do_not_hold_are_told(campus: Campus, client: httpx.Asy
     assert odd.json()["field"] == "source"
     unknown = await client.get(f"{API}/identity/people/999999/face")
     assert unknown.status_code == 404
+
+
+async def test_two_who_look_alike_cannot_pass_each_other_by_at_the_same_moment(
+    campus: Campus, client: httpx.AsyncClient
+) -> None:
+    twin = await add_person(client, campus, "E2", "李四")
+    for person in (campus.person, twin):
+        await agree(client, person, campus.site)
+    outcomes = await asyncio.gather(*(enrol(client, person) for person in (campus.person, twin)))
+    assert sorted(outcome["enrolled"] for outcome in outcomes) == [False, True]
+    assert len(await campus.gateway.replica("faces")) == 1
+
+
+@pytest.mark.capability("PLT-10")
+async def test_faces_of_one_organisation_are_nothing_to_another(
+    core: Core, campus: Campus, client: httpx.AsyncClient
+) -> None:
+    await agree(client, campus.person, campus.site)
+    await enrol(client, campus.person)
+    other = open_cloud(core, await make_organisation(core.database, "乙公司"))
+    async with other.signed_in(f"other{other.organisation_id}", rights.ALL) as stranger:
+        assert (await stranger.get(f"{API}/identity/people/{campus.person}/face")).status_code == 404
+        assert (await stranger.post(f"{API}/identity/people/{campus.person}/face-withdrawal")).status_code == 404
+        theirs = await open_campus(other, stranger)
+        await agree(stranger, theirs.person, theirs.site)
+        assert (await enrol(stranger, theirs.person))["enrolled"], "nobody is compared across organisations"
+        assert list(await theirs.gateway.replica("faces")) == [f"{theirs.person}@0"]
+    assert list(await campus.gateway.replica("faces")) == [f"{campus.person}@0"]
+
+
+@pytest.mark.capability("PLT-10")
+async def test_sealed_templates_moved_to_somebody_else_open_for_nobody_and_stop_nobody(
+    core: Core, cloud: Cloud, campus: Campus, client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    thief = await add_person(client, campus, "E2")
+    await agree(client, campus.person, campus.site)
+    await enrol(client, campus.person)
+    await agree(client, thief, campus.site)
+    contents = [bytes_of("fr-biden/01.jpg"), bytes_of("fr-biden/02.jpg"), flipped("fr-biden/01.jpg")]
+    assert (await post_pictures(client, thief, contents)).json()["enrolled"]
+    async with core.database.transaction(cloud.organisation_id) as tx:
+        await tx.execute(
+            "UPDATE identity_faces SET templates_sealed = (SELECT templates_sealed FROM identity_faces "
+            "WHERE person_id = $1) WHERE person_id = $2",
+            campus.person,
+            thief,
+        )
+    assert list(await campus.gateway.replica("faces")) == [f"{campus.person}@0"]
+    assert f"person {thief} does not open" in caplog.text
+
+
+async def test_templates_sealed_under_an_older_key_still_travel_after_a_rotation(
+    core: Core, campus: Campus, client: httpx.AsyncClient
+) -> None:
+    await agree(client, campus.person, campus.site)
+    await enrol(client, campus.person)
+    before = await record_of(campus, campus.person)
+    await rotate_data_keys(core)
+    assert await record_of(campus, campus.person) == before
