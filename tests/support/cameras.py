@@ -85,3 +85,8 @@ async def taught(desk: Desk, dishes: Iterable[int]) -> None:
 def noise(seed: int = 1) -> Picture:
     """A frame of noise."""
     return np.random.default_rng(seed).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+
+
+def plain(value: int) -> Picture:
+    """One grey all over."""
+    return np.full((480, 640, 3), value, np.uint8)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SHOWN_PX: Final = 960
 _QUALITY: Final = 80
+_DARK: Final = 30.0  # of 255
 _CANDIDATES: Final = 3
 _LEAST_TAUGHT: Final = 3
 MOST_TAUGHT: Final = 10
@@ -74,7 +75,9 @@ class Eyes:
         told = {_shares(dish.box, wide, high): dish.told for dish in look.dishes}
         items = tuple(_item(box, each) for box, each in told.items())
         known = len(opened.recogniser.gallery)
-        return Seen(items, _jpeg(picture), look.reason, known, picture, told)
+        # one colour all over in good light is a bare counter; in the dark it is a lens that is covered
+        bare = look.reason == "empty" and float(picture.mean()) >= _DARK
+        return Seen(items, _jpeg(picture), "" if bare else look.reason, known, picture, told)
 
     def correct(self, seen: Seen, box: Box, dish: int, *, who: str) -> bool:
         """A person said which dish this is: learn it, with the trail. False where the food cannot be cut out again."""

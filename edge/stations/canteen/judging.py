@@ -45,6 +45,8 @@ def judged(desk: Desk, lane: Lane, items: tuple[Item, ...], heard: Heard, *, rea
     uids = frozenset(heard.chips or ())
     if heard.unsteady:
         return Judged(View(shown, uids=uids, pending=True), shown)
+    if reason and not heard.chips:
+        return Judged(View(uids=uids, blind=True), ())
     sights = None if reason else [_sight(item) for item in shown]
     decision = decide(chips, sights, None, expected={}, menu=menu)
     lines = tuple(_line(each) for each in getattr(decision, "lines", ()))
