@@ -1,0 +1,1 @@
+"""Cameras in a kitchen: masks, phones and more seen in zones, alarms that last, snapshots that spare bystanders."""

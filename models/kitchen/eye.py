@@ -1,0 +1,122 @@
+"""One kitchen camera's frames looked at: what is seen of each kind, with box and score, before any zone or time."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from models.dish.picture import Picture
+from models.frames import FROZEN_AFTER_MS, FrameCheck
+from models.kitchen.crops import CropClassifier
+from models.kitchen.kinds import OWN_TRAINING, Kind, KindState, states
+from models.kitchen.masks import MaskDetector, MaskedFace
+from models.kitchen.movement import Movement
+from models.objects import PERSON, PHONE, Box, Detector, middle_of, overlap, shared
+from models.registry import Networks
+
+LEAST_FACE_PX: Final = 20  # across: smaller faces are too far away to judge
+_SEEN_FROM: Final = 0.3  # scores below are not handed on; rules start higher
+_HELD: Final = 0.1  # a phone counts this far outside a person's box, in shares of it
+_HEAD_REACH: Final = 0.5  # most of a face lies in its person's box
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Something of a kind: its box in pixels, how sure, and the faces of whom it is about."""
+
+    kind: Kind
+    box: Box
+    score: float
+    own: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one frame showed. `reason` says why nothing could be told of it: it is then no proof of order either.
+
+    `faces` is None where no network for faces is there, so that a snapshot hides everything but the box.
+    """
+
+    sightings: tuple[Sighting, ...]
+    faces: tuple[MaskedFace, ...] | None = None
+    persons: tuple[Box, ...] = ()
+    reason: str = ""
+
+
+class Parts:
+    """The opened networks of the kinds asked for; cameras of one thread share them.
+
+    A kind whose network is missing, not measured or not the file named is left out and said in `states`; the others
+    go on.
+    """
+
+    def __init__(self, networks: Networks, kinds: Collection[Kind] | None = None, *, threads: int = 1) -> None:
+        """`kinds` None: those that are on by default."""
+        self.states: tuple[KindState, ...] = states(networks)
+        ready = {state.kind for state in self.states if state.available}
+        on = {state.kind for state in self.states if state.on_by_default} if kinds is None else set(kinds) & ready
+        self.kinds = frozenset(on)
+        self.masks = self._masks(networks, ready, threads)
+        self.objects = Detector(networks, threads=threads) if Kind.PHONE in on else None
+        self.crops = {kind: CropClassifier(networks, kind, threads=threads) for kind in on & OWN_TRAINING}
+
+    @staticmethod
+    def _masks(networks: Networks, ready: set[Kind], threads: int) -> MaskDetector | None:
+        """Also where no mask is asked about: hats and cigarettes are looked for at faces, and snapshots blur them."""
+        return MaskDetector(networks, threads=threads) if Kind.NO_MASK in ready else None
+
+
+class KitchenEye:
+    """Looks at the frames of one camera. One for each camera; not shared between threads."""
+
+    def __init__(self, parts: Parts, *, frozen_after_ms: int = FROZEN_AFTER_MS) -> None:
+        self._parts = parts
+        self._movement = Movement()
+        self._check = FrameCheck(frozen_after_ms=frozen_after_ms)
+
+    def look(self, picture: Picture, at_ms: int) -> Look:
+        """Everything seen of the kinds that are on; never raises for what a frame shows."""
+        reason = self._check.reason(picture, at_ms)
+        if reason:
+            return Look((), reason=reason)
+        parts = self._parts
+        faces = None if parts.masks is None else tuple(parts.masks.look(picture))
+        objects = [] if parts.objects is None else parts.objects.look(picture, least_score=_SEEN_FROM)
+        persons = tuple(seen.box for seen in objects if seen.kind == PERSON)
+        near = [face for face in faces or () if face.box[2] >= LEAST_FACE_PX]
+        seen: list[Sighting] = []
+        if Kind.NO_MASK in parts.kinds:
+            seen += [Sighting(Kind.NO_MASK, face.box, face.score, (face.box,)) for face in near if not face.masked]
+        phones = [(each.box, each.score) for each in objects if each.kind == PHONE]
+        seen += [Sighting(Kind.PHONE, box, score, whose) for box, score, whose in held(phones, persons, near)]
+        for kind, classifier in parts.crops.items():
+            boxes = self._movement.places(picture) if kind is Kind.RAT else [face.box for face in near]
+            told = classifier.scores(picture, boxes)
+            seen += [
+                Sighting(kind, box, score, () if kind is Kind.RAT else (box,))
+                for box, score in told
+                if score >= _SEEN_FROM
+            ]
+        return Look(tuple(seen), faces, persons)
+
+
+def held(
+    phones: Sequence[tuple[Box, float]], persons: Sequence[Box], faces: Sequence[MaskedFace]
+) -> list[tuple[Box, float, tuple[Box, ...]]]:
+    """The phones in somebody's hands, each with the faces of its holder; one lying about is no breach."""
+    found = []
+    for box, score in phones:
+        near = [person for person in persons if _reaches(person, box)]
+        if near:
+            holder = max(near, key=lambda person: (shared(person, box), overlap(person, box)))
+            own = [face.box for face in faces if shared(face.box, holder) > _HEAD_REACH * face.box[2] * face.box[3]]
+            found.append((box, score, tuple(own[:1])))
+    return found
+
+
+def _reaches(person: Box, thing: Box) -> bool:
+    x, y = middle_of(thing)
+    more_x, more_y = _HELD * person[2], _HELD * person[3]
+    return (
+        person[0] - more_x <= x <= person[0] + person[2] + more_x
+        and person[1] - more_y <= y <= person[1] + person[3] + more_y
+    )
