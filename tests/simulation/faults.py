@@ -120,12 +120,18 @@ class Troubles:
             if not site.disk.full or world.ending or site.retired or site.lost:
                 return
             person = random.choice(world.people)
-            sales = [seq for seq in site.stream.sales if not site.stream.refunded[seq]][-3:]
+            sales = [seq for seq in site.stream.sales if self._own(site, seq) and not site.stream.refunded[seq]][-3:]
             acts = [till.sell(person), till.sell(person, 10), till.cash(person, 300)]
             acts += [till.refund(seq) for seq in sales[:1]]
             for said in await asyncio.gather(*acts):
                 if isinstance(said, Refused):
                     must_have_stood(site, said)
+
+    def _own(self, site: Site, seq: int) -> bool:
+        """Whether no copy of the disk knows the sale: of two that pay it back a person would have to choose."""
+        streams = [stream for stream in self.world.auditor.streams if stream is not site.stream]
+        here = (site.stream.device, site.stream.epoch)
+        return not any(seq in stream.sales for stream in streams if (stream.device, stream.epoch) == here)
 
     async def _clock(self, site: Site) -> None:
         random, clock = self.random, site.clock

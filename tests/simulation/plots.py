@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from cloud.core.errors import CloudError
+from protocols.sync.codec import encode
 from tests.simulation import wirewords as words
 from tests.simulation.auditor import Violation
+from tests.simulation.forger import batch_under
 from tests.simulation.incidents import nonsense, note_poison, somebody, unreadable
 from tests.simulation.lane import Till
 from tests.simulation.network import Weather
@@ -65,6 +68,33 @@ async def rotate(world: World, _office: Office) -> None:
         world.look(site)
         world.reached.note("key rotated")
         world.tell(f"site {site.number} rotates its key")
+        await _old_key(world, site)
+
+
+async def _old_key(world: World, site: Site) -> None:
+    """Somebody who kept the old key signs what the gateway has not sent yet: it signs nothing after the change."""
+    rotated = len(site.stream.facts)
+    till = Till(world, site, "k")
+    for _ in range(100):
+        await asyncio.sleep(300)
+        if not site.machine.alive or site.retired or world.ending:
+            return
+        journal = site.machine.journal
+        if journal.applied_through >= rotated:
+            break
+    else:
+        return
+    await till.cash(world.people[0], 30)
+    if not site.machine.alive:
+        return
+    after = site.machine.journal.applied_through
+    batch = batch_under(site.machine.stores.secrets.keys[0], site.machine.journal, after)
+    through = world.cloud.streams()[batch.device, batch.epoch, 0]["applied_through"]
+    if batch.bodies and through == after:
+        status, _said = await world.cloud.call("POST", "batches", token=site.wire.token, body=encode(batch))
+        world.fault("batch under a key of before", f"an old key signs entry {after + 1} of site {site.number}")
+        if status == HTTPStatus.OK:
+            raise Violation(f"an old key signs entry {after + 1} of site {site.number}, and the cloud takes it")
 
 
 async def replace(world: World, office: Office) -> None:

@@ -62,6 +62,7 @@ STATES: Final = (
     "poison mended and replayed",
     "stream stopped by a bad deploy",
     "key rotated",
+    "batch under a key of before",
     "gateway replaced",
     "backlog of a revoked key waits",
     "site lost and released",
