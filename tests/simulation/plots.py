@@ -151,6 +151,9 @@ async def lose(world: World, _office: Office) -> None:
     try:
         world.watchman.lost(holder, world.loop.time())
         await world.cloud.declare_lost(site.number)
+        again = await world.cloud.declare_lost(site.number, epoch=site.stream.epoch)
+        if again:
+            raise Violation(f"a site that is lost is declared lost again, and {again} are in doubt twice")
     except CloudError as error:
         world.tell(f"declaring it lost: {error}")
     after = await world.gateway(site.number)

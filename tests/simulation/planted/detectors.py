@@ -24,6 +24,7 @@ _MODELS: Final[Mapping[str, tuple[str, ...]]] = {
     "chain": ("protocols/journal/chain",),
     "balances": ("protocols/ledger",),
     "places": ("cloud/sync/placing",),
+    "leases": ("cloud/ledger/leases",),
     "limits": ("edge/leases/limits", "edge/store/transaction"),
     "book": ("edge/leases/book", "edge/store/transaction"),
     "journal": ("edge/journal/journal", "edge/store/transaction"),

@@ -12,6 +12,7 @@ from typing import Final
 
 from tests.simulation.planted.oracle_book import check_book
 from tests.simulation.planted.oracle_journal import check_journal
+from tests.simulation.planted.oracle_leases import check_leases
 from tests.simulation.planted.oracle_limits import check_limits
 from tests.simulation.planted.oracle_replica import check_replica
 from tests.simulation.planted.oracle_rules import check_balances, check_chain, check_places
@@ -20,6 +21,7 @@ ORACLES: Final[Mapping[str, tuple[Callable[[Random], None], int]]] = {
     "chain": (check_chain, 4),
     "balances": (check_balances, 200),
     "places": (check_places, 1_500),
+    "leases": (check_leases, 2_000),
     "limits": (check_limits, 60),
     "book": (check_book, 30),
     "journal": (check_journal, 12),
