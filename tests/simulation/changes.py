@@ -34,13 +34,16 @@ class Changes:
     balances: dict[Account, int] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     replayed: list[Entry] = field(default_factory=list)
+    branches: list[StreamId] = field(default_factory=list)  # found just now
     heard: dict[Holder, int] = field(default_factory=dict)  # who declared: through which message it had heard
     done: set[str] = field(default_factory=set)
+    hours: dict[tuple[int, int, int], None] = field(default_factory=dict)  # of the certificate that changed
+    moved: dict[tuple[int, int, int, int], None] = field(default_factory=dict)  # entries whose state is new
 
     def __post_init__(self) -> None:
         world = self.world
         self.streams: Any = world.streams
-        self._streams_before: dict[StreamId, Any] = {}
+        self.streams_before: dict[StreamId, Any] = {}
         sent: dict[tuple[int, int, int], Any] = {}
         for table, key, before in list(world.undo.steps):
             if table is world.lines:
@@ -50,14 +53,19 @@ class Changes:
             elif table is world.messages:
                 self._message(key, hasattr(before, "sent"), sent)
             elif table is world.inbox:
+                self.moved[key] = None
                 self._entry(key, before)
+            elif table is world.counts:
+                self.hours[key] = None
             elif table is world.streams and hasattr(before, "sum_fen"):
-                self._streams_before.setdefault(tuple(key), before)
+                self.streams_before.setdefault(tuple(key), before)
+            elif table is world.streams and key[2]:
+                self.branches.append(tuple(key))
         self.sent = [(key[2], each) for key, each in sorted(sent.items())]
 
     def before_stream(self, key: StreamId) -> Any:
         """The stream's row before, where it changed."""
-        return self._streams_before.get(key)
+        return self.streams_before.get(key)
 
     def site(self, holder: Holder) -> Any:
         """The row of a holder of leases."""

@@ -22,6 +22,7 @@ class Act:
     commits: int = 0
     answer: Any = None
     reckoned: bool = False
+    changes: Changes | None = None
 
 
 class Reckoner:
@@ -37,7 +38,18 @@ class Reckoner:
             reckon(draft, doing, changes)
 
     def _do_batches(self, draft: Draft, _doing: Act, changes: Changes) -> None:
+        for device, epoch, _branch in changes.branches:
+            self._frozen(device, epoch, changes)
         self._entries(draft, changes.entries, changes)
+
+    def _frozen(self, device: int, epoch: int, changes: Changes) -> None:
+        """Where a journal is found to be two, its leases, its streams and its device are frozen (rule 21)."""
+        rows = [row for key, row in changes.world.streams.items() if key[:2] == (device, epoch)]
+        row = changes.world.lease_sites.get((rows[0].site, epoch))
+        if any(each.state == "open" for each in rows) or (row is not None and row.state == "open"):
+            raise Violation(f"journal {device}/{epoch} is two, and goes on: {[each.state for each in rows]}, {row}")
+        if changes.device_state(device) == "active":
+            raise Violation(f"device {device} has two journals, and its keys are good")
 
     def _do_replay(self, draft: Draft, _doing: Act, changes: Changes) -> None:
         self._entries(draft, changes.replayed, changes)

@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any, Final
 
-from tests.simulation import rights_forecast
+from tests.simulation import answers, rights_forecast
 from tests.simulation import wirewords as words
+from tests.simulation.asides import Asides
 from tests.simulation.auditor import Violation
 from tests.simulation.bookkeeper import FLOORED, Asked, Draft, Holder, Standing
 from tests.simulation.changes import Changes
@@ -35,7 +36,8 @@ class Witness:
         self._cloud, self._reckoner = cloud, Reckoner(cloud, doubt_days=doubt_days)
         self.standing = Standing()
         self._tokens: dict[str, int] = {}
-        self._images: list[tuple[Any, Standing]] = []
+        self._images: list[tuple[Any, Standing, Asides]] = []
+        self._asides = Asides()
         for name in _ACTS:
             setattr(cloud, name, self._heard(name, getattr(cloud, name)))
         for name, made in (("call", self._call), ("back_up", self._back_up), ("restore", self._restore)):
@@ -54,6 +56,7 @@ class Witness:
                 yield tx
                 changes = self._judge(world)
             self.standing = self._after(world, changes)
+            self._follow(changes)
 
         world.system_transaction = system_transaction
 
@@ -81,6 +84,8 @@ class Witness:
                 _DOING.reset(mark)
             if status == 200 and path == "session":
                 self._tokens[words.said_in(said)[0]] = words.said_in(body)[1]
+            if status == 200:
+                self._told(path, doing, body, words.said_in(said))
             if status == 200 and doing.reckoned and words.said_in(said)[: len(doing.answer)] != doing.answer:
                 raise Violation(f"{path} answers {words.said_in(said)}, not {doing.answer}")
             return status, said
@@ -90,7 +95,7 @@ class Witness:
     def _back_up(self, back_up: Callable[[], Any]) -> Callable[[], Any]:
         def heard() -> Any:
             image = back_up()
-            self._images.append((image, self.standing.kept()))
+            self._images.append((image, self.standing.kept(), self._asides.kept()))
             return image
 
         return heard
@@ -98,12 +103,34 @@ class Witness:
     def _restore(self, restore: Callable[[Any], int]) -> Callable[[Any], int]:
         def heard(image: Any) -> int:
             generation = restore(image)
-            (known,) = [standing for kept, standing in self._images if kept is image]
+            ((known, asides),) = [each[1:] for each in self._images if each[0] is image]
+            self._asides = asides.kept()
             self.standing = _read(self._cloud.world, known.kept())
             self._beside(self._cloud.world)
             return generation
 
         return heard
+
+    def _follow(self, changes: Changes) -> None:
+        """What became of the entries."""
+        doing = _DOING.get() or Act("")
+        doing.changes = changes
+        if doing.name == "resume":
+            self._asides.resumed(doing.args[0], doing.args[1])
+        again = sum(1 for hour in changes.hours if hour[1] == 0)
+        batch = doing.name == "batches" and (changes.entries or again)
+        self._asides.follow(changes, answers.known_before(words.said_in(doing.args[1]), changes) if batch else 0)
+
+    def _told(self, path: str, doing: Act, body: bytes, said: list[Any]) -> None:
+        device, world = doing.args[0], self._cloud.world
+        if doing.changes is None or doing.changes.world is not world:
+            return
+        if path == "batches":
+            answers.check_batch(world, words.said_in(body), said, doing.changes)
+        elif path == "heartbeat":
+            answers.check_beat(world, self.standing, device, said)
+        elif path == "leases":
+            answers.check_page(self.standing, world.devices[device], int(doing.args[2].get("after", 0)), said)
 
     # Judging
 
