@@ -1,7 +1,7 @@
 """The office of a simulated cloud: money, homes, limits, clearing, lost sites and the desk, over the real ledger."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from random import Random
@@ -25,6 +25,7 @@ from cloud.sync.store_memory import MemoryStore
 from cloud.sync.world_memory import MemoryTransaction
 from protocols.ledger.accounts import Transfer, TransferKind
 from protocols.values.instants import local_day, to_ms
+from tests.simulation.auditor import Violation
 from tests.simulation.cloud_devices import TIME_ZONE, SimDirectory, SimWorld
 from tests.simulation.cloud_reading import Reading
 
@@ -176,7 +177,8 @@ class Office(Reading):
         async with self._ledger() as ledger:
             wanting = await self._wanting(ledger)
             if wanting:
-                done += await sizing.size_homes(ledger, wanting, now=self._now(), business_day=self._day())
+                sized = sizing.size_homes(ledger, wanting, now=self._now(), business_day=self._day())
+                done += await self._counted(sized)
         return done
 
     # The desk
@@ -248,7 +250,8 @@ class Office(Reading):
         """What must wait for declarations comes with the minute's job."""
         staying = [person for person in persons if person not in self.world.leavers]
         with suppress(LeasesWait):
-            return await sizing.size_homes(ledger, staying, now=self._now(), business_day=self._day())
+            sized = sizing.size_homes(ledger, staying, now=self._now(), business_day=self._day())
+            return await self._counted(sized)
         return 0
 
     async def _wanting(self, ledger: MemoryLedger) -> list[int]:
@@ -266,7 +269,18 @@ class Office(Reading):
     async def _give(self, ledger: MemoryLedger, rule: int) -> int:
         worth, persons = self.world.limits[rule]
         staying = [person for person in persons if person not in self.world.leavers]
-        return await standing.give_to_homes(ledger, staying, rule, from_day=self._day(), uses_a_day=worth)
+        return await self._counted(
+            standing.give_to_homes(ledger, staying, rule, from_day=self._day(), uses_a_day=worth)
+        )
+
+    async def _counted(self, act: Awaitable[int]) -> int:
+        """What an act says it sent is what it sent."""
+        before = sum(row.newest_n for row in self.world.lease_sites.values())
+        said = await act
+        sent = sum(row.newest_n for row in self.world.lease_sites.values()) - before
+        if said != sent:
+            raise Violation(f"the office says that it sent {said} messages, and sent {sent}")
+        return said
 
     async def _pay_leaver(self, ledger: MemoryLedger, person: int) -> int:
         held = await balances_of(ledger, person)
