@@ -124,6 +124,12 @@ async def test_somebody_is_enrolled_before_the_camera_and_withdraws(postgres: Po
         await asked.get_by_role("button", name="撤回同意").click()
         await expect(page.get_by_text("1 个站点还没有确认删除")).to_be_visible()
         assert await gateway.replica("faces") == {}
+        await page.goto(f"{world.address}/people/unconfirmed")
+        row = page.get_by_role("region", name="待站点确认").get_by_role("row").filter(has_text="删除人脸")
+        await expect(row).to_contain_text("张三丰")
+        await expect(row).to_contain_text("东区")
+        await row.click()
+        await expect(page.get_by_role("heading", name="刷脸支付")).to_be_visible()
         await gateway.heartbeat(replicas=(await gateway.heartbeat()).replicas)
         await expect(sites).to_contain_text("已删除，站点已确认")
         assert world.errors == []

@@ -9,6 +9,17 @@ from asyncpg import Record
 from cloud.core.database import Transaction
 from cloud.sync.service import stream_statuses
 
+# "credential:5", "person:7" and "face:7" each lead to a person
+_ASKED = """
+SELECT c.*, s.name_zh AS site_name, p.id AS person_id, p.name AS person_name
+FROM (SELECT *, split_part(subject, ':', 1) AS kind, split_part(subject, ':', 2)::bigint AS of
+      FROM identity_confirmations WHERE subject NOT LIKE 'face_given:%' ORDER BY asked_at DESC LIMIT 2000) AS c
+LEFT JOIN places_sites s ON s.id = c.site_id
+LEFT JOIN identity_credentials k ON k.id = CASE WHEN c.kind = 'credential' THEN c.of END
+LEFT JOIN identity_people p ON p.id = coalesce(k.person_id, CASE WHEN c.kind <> 'credential' THEN c.of END)
+ORDER BY c.asked_at DESC, c.subject, c.site_id
+"""
+
 FaceStates = dict[int, tuple[datetime, bool, bool]]
 """By site: since when it is asked to hold a face or to let it go, whether it confirmed, whether it is to hold it."""
 Heard = dict[int, datetime | None]
@@ -105,9 +116,7 @@ async def confirmations(tx: Transaction, subjects: Sequence[str]) -> dict[str, t
 
 async def unconfirmed(tx: Transaction) -> list[Record]:
     """What some site has not confirmed, the oldest first: shown to a person (rule 16)."""
-    asked = await tx.fetch(
-        "SELECT * FROM identity_confirmations WHERE subject NOT LIKE 'face_given:%' ORDER BY asked_at DESC LIMIT 2000"
-    )
+    asked = await tx.fetch(_ASKED)
     reached = await _reached(tx)
     return [row for row in reversed(asked) if not _confirmed(row, reached)]
 

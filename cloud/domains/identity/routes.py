@@ -177,12 +177,9 @@ async def post_revoke(
 async def get_confirmations(core: CoreDependency, user: Reader) -> Page[UnconfirmedOut]:
     """What some site has not confirmed yet, the oldest first (rule 16)."""
     async with core.database.transaction(user.organisation_id) as tx:
-        return Page(
-            items=[
-                UnconfirmedOut(subject=row["subject"], site_id=row["site_id"], asked_at=row["asked_at"])
-                for row in await queries.unconfirmed(tx)
-            ]
-        )
+        rows = await queries.unconfirmed(tx)
+        heard = await queries.heard_at(tx) if rows else {}
+    return Page(items=[_unconfirmed(row, heard) for row in rows])
 
 
 @router.get("/operators")
@@ -216,6 +213,18 @@ def _person(row: Record) -> PersonOut:
     return PersonOut(
         **{name: row[name] for name in PersonOut.model_fields if name != "home_site_name"},
         home_site_name=row["home_site_name"] or "",
+    )
+
+
+def _unconfirmed(row: Record, heard: queries.Heard) -> UnconfirmedOut:
+    return UnconfirmedOut(
+        subject=row["subject"],
+        site_id=row["site_id"],
+        asked_at=row["asked_at"],
+        site_name=row["site_name"] or "",
+        person_id=row["person_id"],
+        person_name=row["person_name"] or "",
+        heard_at=heard.get(row["site_id"]),
     )
 
 

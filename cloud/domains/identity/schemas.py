@@ -148,11 +148,15 @@ class OperatorOut(BaseModel):
 
 
 class UnconfirmedOut(BaseModel):
-    """A site that has not confirmed a revocation, blacklisting or erasure."""
+    """A site that has not confirmed a revocation, blacklisting or erasure; `heard_at` null: it was never heard."""
 
     subject: str
     site_id: int
     asked_at: datetime
+    site_name: str = ""
+    person_id: int | None = None
+    person_name: str = ""
+    heard_at: datetime | None = None
 
 
 class AgeIn(Body):

@@ -64,6 +64,10 @@ async def test_rule_16_withdrawn_consent_takes_the_face_from_every_site_and_each
     assert await states(client, campus.person) == {campus.site: (False, "confirmed"), west: (False, "waiting")}
     waiting = await listed(client, "/identity/confirmations")
     assert [(each["subject"], each["site_id"]) for each in waiting] == [(f"face:{campus.person}", west)]
+    assert (waiting[0]["person_id"], waiting[0]["person_name"], waiting[0]["site_name"]) == (
+        campus.person, "张三丰", "西区",
+    )  # fmt: skip
+    assert waiting[0]["heard_at"] is not None
     assert await faces_kept(cloud) == 0
     again = await post_pictures(client, campus.person, [bytes_of(name) for name in OBAMA])
     assert again.json()["code"] == "face_consent_missing"

@@ -4713,7 +4713,7 @@ export interface components {
         };
         /**
          * UnconfirmedOut
-         * @description A site that has not confirmed a revocation, blacklisting or erasure.
+         * @description A site that has not confirmed a revocation, blacklisting or erasure; `heard_at` null: it was never heard.
          */
         UnconfirmedOut: {
             /** Subject */
@@ -4725,6 +4725,20 @@ export interface components {
              * Format: date-time
              */
             asked_at: string;
+            /**
+             * Site Name
+             * @default
+             */
+            site_name: string;
+            /** Person Id */
+            person_id?: number | null;
+            /**
+             * Person Name
+             * @default
+             */
+            person_name: string;
+            /** Heard At */
+            heard_at?: string | null;
         };
         /** ValidationError */
         ValidationError: {
@@ -5835,10 +5849,7 @@ export interface operations {
         requestBody: {
             content: {
                 "multipart/form-data": {
-                    /**
-                     * Format: binary
-                     * @description JPEG or PNG, at most 4 MiB
-                     */
+                    /** @description JPEG or PNG, at most 4 MiB */
                     picture: string;
                 };
             };

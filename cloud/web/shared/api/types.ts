@@ -18,6 +18,7 @@ export type Group = Whole<Schemas["GroupOut"]>;
 export type Operator = Whole<Schemas["OperatorOut"]>;
 export type Site = Whole<Schemas["SiteOut"]>;
 
+export type Unconfirmed = Whole<Schemas["UnconfirmedOut"]>;
 export type ConsentText = Whole<Schemas["ConsentTextOut"]>;
 export type Face = Whole<Schemas["FaceOut"]>;
 export type FaceSite = Whole<Schemas["FaceSiteOut"]>;

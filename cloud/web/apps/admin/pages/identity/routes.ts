@@ -11,6 +11,7 @@ export function routes(tabs: RouteRecordRaw[]): RouteRecordRaw[] {
   return [
     { path: "organisation", name: "organisation", component: () => import("./views/Organisation.vue") },
     { path: "people", name: "people", component: () => import("./views/People.vue") },
+    { path: "people/unconfirmed", name: "unconfirmed", meta: { place: "people" }, component: () => import("./views/Unconfirmed.vue") },
     {
       path: "people/:id(\\d+)",
       component: () => import("./views/Person.vue"),

@@ -95,9 +95,30 @@ export const t = words({
   noCredentialsHint: ["发一张卡，或开通动态码，这个人就能在通道付款。", "Give a card or open dynamic codes, and this person can pay at a lane."],
   shownOnce: ["只显示这一次", "Shown this once only"],
   changed: ["已更新", "Updated"],
+  unconfirmed: ["待站点确认", "Unconfirmed"],
+  unconfirmedHint: [
+    "停用、冻结、离职与删除要由每个站点的网关逐一确认。没有确认的站点在离线时仍按旧数据办理；长期失联的网关请到“网关”页吊销。",
+    "Each site's gateway confirms revocations, blocks, leavers and erasures. One that has not goes by what it had while offline; revoke a gateway that stays away on the page of gateways.",
+  ],
+  noUnconfirmed: ["各站点都已确认", "Every site has confirmed"],
+  noUnconfirmedHint: ["停用、冻结、离职、删除之后，还没有确认的站点会列在这里。", "After a revocation, block, leaver or erasure the sites that have not confirmed stand here."],
+  what: ["事项", "What"],
+  person: ["人员", "Person"],
+  site: ["站点", "Site"],
+  askedAt: ["等待", "Waiting"],
+  since: ["{at} 起", "since {at}"],
+  heardAt: ["网关最近联系", "Gateway last heard"],
+  neverHeard: ["没有网关联系过", "Never heard"],
   blockMany: ["冻结所选", "Block these"],
   blockedMany: ["已冻结 {n} 人", "{n} blocked"],
 });
+
+/** What a site is asked to confirm, by the beginning of its subject. */
+export const SUBJECTS: Record<string, Pair> = {
+  credential: ["停用卡或码", "Card or code revoked"],
+  person: ["冻结、离职或删除", "Blocked, left or erased"],
+  face: ["删除人脸", "Face erased"],
+};
 
 export const KINDS: Record<string, Pair> = {
   card: ["实体卡", "Card"],
