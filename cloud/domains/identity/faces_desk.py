@@ -15,6 +15,7 @@ from models.face.decision import Impostors, Policy, accept_for
 from models.face.embedder import ROLE
 from models.face.gallery import Gallery
 from models.face.parts import DLIB, FaceParts, Likeness, open_parts
+from models.face.picture import DIMENSIONS
 from models.face.pipeline import FacePipeline, Sight
 from models.registry import Networks
 
@@ -66,6 +67,14 @@ class FaceDesk:
         made: Future[T] = self._thread.submit(job)
         made.add_done_callback(lambda _: self._room.release())
         return await asyncio.wrap_future(made)
+
+    async def dimensions(self, network: str) -> int:
+        """How many numbers a template of a network has: as its file says, else as the usual ones have."""
+        try:
+            parts, _ = await self.run(self._opened)
+        except NetworksMissing:
+            return DIMENSIONS
+        return parts.dimensions if parts.name == network else DIMENSIONS
 
     def policy(self, network: str, *, people: int) -> Policy | None:
         """The thresholds of a network among so many people; None where the registry does not know it."""

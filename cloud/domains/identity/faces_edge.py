@@ -102,7 +102,7 @@ async def _checked_templates(core: Core, tx: Transaction, desk: FaceDesk, sent: 
     policy = desk.policy(sent.network, people=len(rows) + 1)
     if policy is None:
         raise _NotStored("network_unknown")
-    vectors = rules_faces.vectors_of(sent.templates)
+    vectors = rules_faces.vectors_of(sent.templates, await desk.dimensions(sent.network))
     if vectors is None or not rules_faces.one_face(vectors, policy):
         raise _NotStored("unfit")
     keys = await core.vault.keys(tx)

@@ -16,7 +16,7 @@ from cloud.core.context import Core
 from cloud.core.crypto import OrganisationKeys, SealBroken
 from cloud.core.database import Transaction
 from cloud.domains.identity import edge, rules_faces
-from cloud.domains.identity.rules_faces import TEMPLATE_BYTES, Vectors
+from cloud.domains.identity.rules_faces import Vectors
 from cloud.sync import replicas
 from models.face.gallery import Gallery
 from protocols.payments.reference import FaceRecord
@@ -135,7 +135,9 @@ async def fill(core: Core, tx: Transaction, bodies: Sequence[bytes]) -> list[byt
     """The FaceRecords that revisions in replica rows stand for; None for one that was erased meanwhile."""
     revisions = [int(body) for body in bodies]
     rows = await tx.fetch(
-        "SELECT revision, person_id, network, templates_sealed FROM identity_faces WHERE revision = ANY ($1)", revisions
+        "SELECT revision, person_id, network, templates, templates_sealed FROM identity_faces "
+        "WHERE revision = ANY ($1)",
+        revisions,
     )
     if not rows:
         return [None] * len(revisions)
@@ -156,7 +158,7 @@ def filler(core: Core) -> replicas.Filler:
 async def sealed_of_others(tx: Transaction, person_id: int, network: str) -> list[Record]:
     """Everybody else's sealed templates of a network, to be opened by `gallery_of`."""
     return await tx.fetch(
-        "SELECT person_id, templates_sealed FROM identity_faces "
+        "SELECT person_id, templates, templates_sealed FROM identity_faces "
         "WHERE organisation_id = $1 AND network = $2 AND person_id <> $3",
         tx.organisation_id,
         network,
@@ -179,17 +181,17 @@ def seal(keys: OrganisationKeys, person_id: int, vectors: Vectors) -> bytes:
     return keys.seal(base64.b64encode(packed).decode(), field=f"{_FIELD}.{person_id}")
 
 
-def open_sealed(keys: OrganisationKeys, person_id: int, sealed: bytes) -> Vectors:
-    """The templates. Raises SealBroken."""
+def open_sealed(keys: OrganisationKeys, person_id: int, sealed: bytes, count: int) -> Vectors:
+    """The templates, so many of them. Raises SealBroken."""
     packed = base64.b64decode(keys.open(sealed, field=f"{_FIELD}.{person_id}"))
-    return np.frombuffer(packed, dtype="<f4").reshape(-1, TEMPLATE_BYTES // 4)
+    return np.frombuffer(packed, dtype="<f4").reshape(count, -1)
 
 
 def _opened(keys: OrganisationKeys, rows: Sequence[Record]) -> Iterator[tuple[Record, Vectors]]:
     """Rows with their templates. One that was altered is left out and told: it must not stop everybody else's."""
     for row in rows:
         try:
-            yield row, open_sealed(keys, row["person_id"], bytes(row["templates_sealed"]))
+            yield row, open_sealed(keys, row["person_id"], bytes(row["templates_sealed"]), row["templates"])
         except SealBroken:
             _log.error("the stored face of person %d does not open: enrol anew", row["person_id"])
 

@@ -11,12 +11,10 @@ from models.face.decision import Policy
 from models.face.enrolment import LEAST_PICTURES, EnrolmentSession, Problem
 from models.face.gallery import Gallery
 from models.face.hints import WORDS
-from models.face.picture import DIMENSIONS
 from models.face.pipeline import Sight
 from models.face.vault import MOST_TEMPLATES, Consent
 
 PICTURES_MOST: Final = 8
-TEMPLATE_BYTES: Final = DIMENSIONS * 4
 _LENGTH_ERROR: Final = 1e-3
 _SAME_PICTURE: Final = 0.995
 _CONSENT_HELD: Final = (Consent(0, 1, 0),)  # the session asks for one; which sites it covers is the tables' matter
@@ -81,11 +79,12 @@ def hint_words(code: str, own: dict[str, dict[str, str]]) -> tuple[str, str]:
     return pair["zh-CN"], pair["en"]
 
 
-def vectors_of(templates: Sequence[bytes], *, least: int = LEAST_PICTURES) -> Vectors | None:
-    """Templates of a FaceRecord as rows, or None where they are not `least` to ten different ones of length 1."""
-    if not least <= len(templates) <= MOST_TEMPLATES or any(len(each) != TEMPLATE_BYTES for each in templates):
+def vectors_of(templates: Sequence[bytes], dimensions: int) -> Vectors | None:
+    """Templates of a FaceRecord as rows, or None where they are not three to ten of `dimensions` and length 1."""
+    sizes = {len(each) for each in templates}
+    if not LEAST_PICTURES <= len(templates) <= MOST_TEMPLATES or sizes != {dimensions * 4}:
         return None
-    rows = np.frombuffer(b"".join(templates), dtype="<f4").reshape(-1, DIMENSIONS).astype(np.float32)
+    rows = np.frombuffer(b"".join(templates), dtype="<f4").reshape(-1, dimensions).astype(np.float32)
     if not np.isfinite(rows).all() or not np.allclose(np.linalg.norm(rows, axis=1), 1.0, atol=_LENGTH_ERROR):
         return None
     return rows
