@@ -163,6 +163,7 @@ class Gateway:
             time=time,
             settings=settings.site,
             commands=self.commands,
+            enrol=self.sync.enrol,
         )
 
     def services(self) -> list[Service]:

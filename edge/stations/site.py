@@ -4,6 +4,7 @@ A station module offers `SCHEMA: Schema` (its own tables in the same store as th
 `build_station(site: Site) -> list[Service]`, whose services the supervisor keeps running.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
@@ -19,6 +20,7 @@ from edge.store.writer import Writer
 from edge.sync.commands import Commands
 from edge.sync.link import Link
 from protocols.settings.schema import required, section, setting
+from protocols.sync.messages import FaceEnrolment, FaceEnrolmentAnswer
 
 LANE_KINDS = ("plate", "weigh", "pos", "gate", "vision")
 
@@ -90,7 +92,10 @@ class SiteSettings:
 
 @dataclass(frozen=True)
 class Site:
-    """Everything a station uses. `time` is the only clock; `writer` the only way to keep a fact."""
+    """Everything a station uses. `time` is the only clock; `writer` the only way to keep a fact.
+
+    `enrol` hands a face to the cloud and raises as its calls do.
+    """
 
     identity: Identity
     zone: tzinfo
@@ -104,3 +109,4 @@ class Site:
     time: SiteTime
     settings: SiteSettings
     commands: Commands
+    enrol: Callable[[FaceEnrolment], Awaitable[FaceEnrolmentAnswer]] | None = None

@@ -21,6 +21,7 @@ HEARTBEAT: Final = "heartbeat"
 LEASES: Final = "leases"
 REPLICAS: Final = "replicas"
 LEASE_ASKS: Final = "lease-asks"
+FACE_ENROLMENTS: Final = "face-enrolments"
 
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 

@@ -18,7 +18,7 @@ from edge.replica.replica import Replica
 from edge.store.connection import Reader
 from edge.store.transaction import Transaction
 from edge.store.writer import Writer
-from edge.sync.api import HEARTBEAT, Api
+from edge.sync.api import FACE_ENROLMENTS, HEARTBEAT, Api
 from edge.sync.backoff import Backoff
 from edge.sync.declaration import Declarer
 from edge.sync.link import Link
@@ -27,7 +27,7 @@ from edge.sync.session import CloudSession
 from edge.sync.settings import SyncSettings
 from edge.sync.signer import Signer
 from edge.sync.uploader import Diverged, Uploader
-from protocols.sync.messages import Heartbeat, HeartbeatAnswer
+from protocols.sync.messages import FaceEnrolment, FaceEnrolmentAnswer, Heartbeat, HeartbeatAnswer
 from protocols.values.errors import Malformed, RuleViolation
 from protocols.values.instants import local_day
 
@@ -91,6 +91,12 @@ class SyncClient:
     def nudge(self) -> None:
         """Beat now rather than at the next time."""
         self._nudged.set()
+
+    async def enrol(self, sent: FaceEnrolment) -> FaceEnrolmentAnswer:
+        """Hand in a face taken here, and follow what that brings; raises Unreachable or Rejected."""
+        answer = await self._session.post(FACE_ENROLMENTS, sent, FaceEnrolmentAnswer)
+        self.nudge()
+        return answer
 
     async def upload_once(self) -> bool:
         """Send one batch; whether there was anything."""

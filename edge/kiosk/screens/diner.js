@@ -1,5 +1,6 @@
 // The diner's side: what is on the tray, what it costs, what to do now.
 import { badge } from "/screens/badge.js";
+import { CONSENT, WORDING } from "/screens/consent.js";
 import { h, icon, put } from "/screens/dom.js";
 import { amountOf, clock, grams, money } from "/screens/format.js";
 import { Live, laneOfPage } from "/screens/live.js";
@@ -94,6 +95,10 @@ function drawHeader(state) {
 }
 
 function drawTray(state) {
+  if (state.face?.state === "enrol_consent") {
+    put(tray, h("div", { class: "consent" }, h("h2", {}, t("consent_title", state.face)), CONSENT.map((both) => h("p", {}, both[languageNow() === "en" ? 1 : 0]))));
+    return;
+  }
   if (state.picture?.boxes.length && state.phase !== "down") {
     put(tray, sight.draw(state.picture, tray));
     return;
@@ -188,9 +193,13 @@ function byFace(state) {
     return state.by_face && state.phase === "idle" && (state.kind === "gate" || state.kind === "weigh")
       ? [h("button", { type: "button", onclick: () => send("face") }, icon("face"), t("by_face"))] : [];
   }
+  if (face.state === "enrol_consent") {
+    return [h("button", { type: "button", "data-act": "agree", onclick: () => send("enrol_agree", { wording: WORDING }) }, icon("check"), t("agree")),
+      h("button", { type: "button", "data-act": "decline", onclick: () => send("enrol_decline") }, t("decline"))];
+  }
   const key = `face_${face.state}`;
   const why = face.word && has(`face_word_${face.word}`) ? ` · ${t(`face_word_${face.word}`)}` : "";
-  const line = h("p", { class: `face ${face.state}` }, icon("face"), t(key, { person: face.person }), face.state === "confirm" ? "" : why);
+  const line = h("p", { class: `face ${face.state}` }, icon("face"), t(key, face), face.state === "confirm" ? "" : why);
   const pin = () => {
     form = { step: "face" };
     digits = "";

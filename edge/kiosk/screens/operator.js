@@ -89,7 +89,7 @@ async function leave() {
 }
 
 function tasksOf(kind) {
-  return TASKS.filter((one) => !one.kinds || one.kinds.includes(kind));
+  return TASKS.filter((one) => (!one.kinds || one.kinds.includes(kind)) && (!one.needs || page.live.state[one.needs]));
 }
 
 function choose(one) {

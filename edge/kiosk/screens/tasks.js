@@ -5,7 +5,7 @@ import { newAttempt } from "/screens/live.js";
 import { pad, typed } from "/screens/pad.js";
 import { SIGHT, TEACH } from "/screens/teach.js";
 import { TILL } from "/screens/till.js";
-import { say, t } from "/screens/texts.js";
+import { has, say, t } from "/screens/texts.js";
 
 const REASONS = [1, 2, 4];
 
@@ -206,4 +206,27 @@ function row(name, count, fen) {
   return [h("span", {}, t(name)), h("span", { class: "soft" }, t("count", { n: count })), h("span", { class: "money" }, money(fen))];
 }
 
-export const TASKS = [TILL, SIGHT, TEACH, gate, sales, cash, closing, plates];
+const enrol = {
+  name: "enrol",
+  needs: "by_face",
+  busy: false,
+
+  draw(page) {
+    const face = page.live.state.face;
+    const told = face?.state.startsWith("enrol_") ? `${t(`face_${face.state}`, face)}${face.word && has(`face_word_${face.word}`) ? ` · ${t(`face_word_${face.word}`)}` : ""}` : "";
+    const start = async () => {
+      this.busy = true;
+      page.tell("");
+      await page.act("enrol", {}, (done) => t("enrol_look", done));
+      this.busy = false;
+      page.redraw();
+    };
+    return h("div", { class: "card" }, h("h2", {}, t("enrol")), h("p", { class: "soft" }, this.busy ? t("tap_now") : t("enrol_hint")),
+      told ? h("p", { class: "shown-words", role: "status" }, told) : null,
+      h("div", { class: "acts" },
+        h("button", { type: "button", class: "main", "data-act": "enrol", disabled: this.busy, onclick: start }, icon("face"), t("enrol_start")),
+        h("button", { type: "button", onclick: () => page.act("enrol_stop") }, t("cancel"))));
+  },
+};
+
+export const TASKS = [TILL, SIGHT, TEACH, gate, sales, cash, enrol, closing, plates];

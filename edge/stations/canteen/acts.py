@@ -54,6 +54,7 @@ class Acts:
             "amount": self._amount,
             "dishes": self._dishes,
             **shell.operator_acts(),
+            **(shell.faces.enrolling.acts(self._tap) if shell.faces is not None else {}),
         }
 
     async def handle(self, act: Act) -> Answer:

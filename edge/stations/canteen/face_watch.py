@@ -10,11 +10,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from edge.drivers.base import Camera, Frame, Link
+from edge.kiosk.server import Act
 from edge.stations.canteen.desk import Desk
+from edge.stations.canteen.enrolling import Enrolling
 from edge.stations.canteen.faces import LOADING, READY, Faces
 from edge.stations.canteen.identify import Presented
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from models.face.pipeline import Encounter
 
 AGAIN_MS: Final = 5 * 60_000
@@ -25,6 +29,7 @@ _NO_PIN: Final = frozenset({"liveness_failed", "several_faces"})
 _NOT_BY_FACE: Final = _NO_PIN | {"nobody_like_this", "close_candidates"}
 _STILL_COUNTING: Final = {"liveness_absent"}  # too few frames yet, or no liveness at all: that shows after a while
 _MOST_COUNTED: Final = 8
+_ASKED_MS: Final = 15_000
 
 
 class Watched(Protocol):
@@ -48,6 +53,9 @@ class Watched(Protocol):
     def show(self) -> None:
         """Publish what changed."""
 
+    def spawn(self, work: "Coroutine[Any, Any, None]") -> None:
+        """Run work beside the lane."""
+
 
 @dataclass(frozen=True, slots=True)
 class FaceState:
@@ -68,8 +76,10 @@ class FaceWatch:
     def __init__(self, lane: Watched, faces: Faces, camera: Camera) -> None:
         self.state = _QUIET
         self._lane, self._faces, self._camera = lane, faces, camera
+        self.enrolling = Enrolling(lane, faces)
         self._encounter: Encounter | None = None
         self._last_ms = 0
+        self._asked_until_ms = 0
         self._counted = 0
         self._tried: set[int] = set()
         self._paid: dict[int, int] = {}
@@ -85,15 +95,27 @@ class FaceWatch:
                 else:
                     await self._frame(item)
 
-    def confirmed(self, digits: str) -> Presented | None:
-        """The PIN of whoever is asked to confirm; None where nobody is, or their template is gone meanwhile."""
-        asked = self.state
-        if asked.state != "confirm" or not self._faces.holds(asked.person):
-            return None
-        return Presented("face", str(asked.person), digits)
+    @property
+    def asked(self) -> bool:
+        """Whether somebody asked on the screen to be looked at."""
+        return self._asked_until_ms > self._lane.desk.monotonic_ms()
+
+    def act(self, act: Act) -> None:
+        """An act of the diner's side: look at me, my PIN, or my answer to the consent text."""
+        match act.name:
+            case "face":
+                self._asked_until_ms = self._lane.desk.monotonic_ms() + _ASKED_MS
+                self._lane.show()
+            case "face_pin" if self.state.state == "confirm" and self._faces.holds(self.state.person):
+                digits = str(act.fields.get("digits", ""))[:12]
+                self._lane.face_shown(Presented("face", str(self.state.person), digits))
+            case "enrol_agree" | "enrol_decline":
+                wording = act.fields.get("wording")
+                self.enrolling.answered(wording if isinstance(wording, int) and act.name == "enrol_agree" else 0)
 
     def paid(self, person: int) -> None:
         """A payment by whomever stands: the same face does not pay again unasked."""
+        self._asked_until_ms = 0
         now_ms = self._lane.desk.monotonic_ms()
         self._tried.discard(person)
         self._paid = {who: ms for who, ms in self._paid.items() if now_ms - ms < AGAIN_MS}
@@ -102,6 +124,9 @@ class FaceWatch:
 
     def told(self) -> dict[str, Any] | None:
         """For the screen; None where nothing is to be paid, or nobody looks."""
+        enrol = self.enrolling.told()
+        if enrol is not None:
+            return {**enrol, "state": f"enrol_{enrol['state']}"}
         if not self._lane.face_wanted:
             return None
         if self._faces.state not in (LOADING, READY):
@@ -111,6 +136,9 @@ class FaceWatch:
 
     async def _frame(self, frame: Frame) -> None:
         desk = self._lane.desk
+        if self.enrolling.busy:
+            await self.enrolling.frame(frame)
+            return
         if not self._lane.face_wanted:
             self._encounter, self._tried = None, set()
             self._tell(_QUIET)
@@ -138,6 +166,7 @@ class FaceWatch:
                 return
             if now_ms - self._paid.get(person, -AGAIN_MS) >= AGAIN_MS:
                 self._tried.add(person)
+                self._asked_until_ms = 0
                 self._tell(_QUIET)
                 self._lane.face_shown(Presented("face", str(person)))
                 return

@@ -19,6 +19,7 @@ from protocols.payments.reference import FaceRecord
 
 if TYPE_CHECKING:
     from models.face.decision import Policy
+    from models.face.enrolment import EnrolmentSession
     from models.face.gallery import Gallery
     from models.face.parts import FaceParts
     from models.face.pipeline import Encounter, FacePipeline, Sight
@@ -108,6 +109,34 @@ class Faces:
     def holds(self, person: int) -> bool:
         """Whether the gallery has this person now."""
         return self._held is not None and person in self._held.records
+
+    @property
+    def network(self) -> str:
+        """The embedding network's name in the registry; empty while none is open."""
+        return self._opened.parts.name if self._opened else ""
+
+    def enrolment(self, person: int) -> "EnrolmentSession | None":
+        """To gather pictures of a person; None while there are no networks."""
+        from models.face.enrolment import EnrolmentSession  # noqa: PLC0415
+
+        opened, held = self._opened, self._held
+        if opened is None or held is None:
+            return None
+        return EnrolmentSession(person, held.gallery, held.policy, limits=opened.parts.limits)
+
+    @staticmethod
+    def templates(session: "EnrolmentSession") -> tuple[bytes, ...] | None:
+        """What was gathered, as a FaceRecord holds it; None where it makes no enrolment."""
+        from models.face.errors import EnrolmentRefused  # noqa: PLC0415
+        from models.face.vault import Consent  # noqa: PLC0415
+
+        try:
+            made = session.enrolment(
+                (Consent(0, 0, 0),), 0
+            )  # the consent goes with the templates, which the cloud checks
+        except EnrolmentRefused:
+            return None
+        return tuple(row.astype("<f4").tobytes() for row in made.vectors)
 
     def encounter(self) -> "Encounter":
         """For whoever steps before a camera."""

@@ -29,7 +29,6 @@ from protocols.payments.refusals import Reason, Refusal
 
 KINDS: Final = {1: "plate", 2: "weigh", 3: "pos", 4: "gate"}
 _BALANCES_MS: Final = 6_000
-_FACE_MS: Final = 15_000
 _MOST_TASKS: Final = 32
 _MOST_WAITING: Final = 500
 
@@ -77,7 +76,6 @@ class LaneShell(ABC):
         self.balances_of: tuple[int, int] | None = None
         cameras = [one for one in devices.values() if isinstance(one, Camera) and one.looks_at == "face"]
         self.faces = FaceWatch(self, desk.faces, cameras[0]) if cameras else None
-        self._face_until_ms = 0
         self._published: dict[str, Any] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -168,13 +166,8 @@ class LaneShell(ABC):
             case "phone":
                 phone, pin = str(act.fields.get("phone", ""))[:20], str(act.fields.get("pin", ""))[:12]
                 self.feed(lane_events.Shown(at_ms, Presented("phone", phone, pin)))
-            case "face" if self.faces is not None:
-                self._face_until_ms = at_ms + _FACE_MS
-                self.show()
-            case "face_pin" if self.faces is not None:
-                confirmed = self.faces.confirmed(str(act.fields.get("digits", ""))[:12])
-                if confirmed is not None:
-                    self.face_shown(confirmed)
+            case "face" | "face_pin" | "enrol_agree" | "enrol_decline" if self.faces is not None:
+                self.faces.act(act)
             case "pin" | "cancel" | "again":
                 self.balances_of = None
                 self.feed(lane_events.Acted(at_ms, act.name, dict(act.fields)))
@@ -273,7 +266,6 @@ class LaneShell(ABC):
             self.changes += 1
             self.last_charge = None
             self.balances_of = None
-            self._face_until_ms = 0
             if self.faces is not None:
                 self.faces.paid(outcome.person)
             self.paid(outcome)
@@ -359,12 +351,11 @@ class LaneShell(ABC):
     @property
     def face_wanted(self) -> bool:
         """Whether a face may pay now: over a bill by itself, where none stands there only when it was asked for."""
-        asked = self._face_until_ms > self.desk.monotonic_ms()
+        asked = self.faces is not None and self.faces.asked
         return bool(self.state.phase == "bill" and self.kind != "weigh") or (asked and self.state.phase in _FREE)
 
     def face_shown(self, presented: Presented) -> None:
         """Whoever stands before the lane's camera is to pay; never taken for an operator's card."""
-        self._face_until_ms = 0
         self.feed(lane_events.Shown(self.desk.monotonic_ms(), presented))
 
     def picture(self) -> dict[str, Any] | None:

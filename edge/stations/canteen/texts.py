@@ -76,6 +76,8 @@ _DENIALS: Final[dict[str, tuple[str, str]]] = {
     "nothing_to_see": ("看不清，请放好再拍", "Nothing can be seen, set it right and try again"),
     "few_pictures": ("至少拍三张再保存", "Take at least three pictures first"),
     "enough_pictures": ("已够十张，请保存", "Ten pictures are enough, please keep them"),
+    "no_face_networks": ("本机没有人脸网络，不能登记", "No face networks here, faces cannot be enrolled"),
+    "enrol_offline": ("登记人脸要联网，请稍后再试", "Enrolling a face needs the network, try again later"),
     "store_full": ("本机存储将满，没有办成", "Storage nearly full, that was not done"),
 }
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from firmware_sim.core.control import ControlClient
 from firmware_sim.core.device import WrongActError
 from firmware_sim.world.counter import Counter
+from firmware_sim.world.regular import Regular
 from firmware_sim.world.screens import Screen, State
 from firmware_sim.world.tally import Tally
 
@@ -20,6 +21,7 @@ _FULL_G, _REFILL_BELOW_G = 5_500, 1_200
 _PAY_BY_CODE = 0.3
 _PUSHES = 20
 _SETTLES_S = 0.6
+_LOOKS_S = 8.0
 _ENDED = ("paid", "refused")
 
 
@@ -75,6 +77,8 @@ class LaneDesk:
     plates: PlatePool
     load_g: int = _FULL_G
     counter: Counter | None = None
+    regular: Regular | None = None
+    by_face: Regular | None = None
     queue: "asyncio.Queue[Diner]" = field(default_factory=lambda: asyncio.Queue(_MOST_QUEUED))
     served: int = 0
     gave_up: int = 0
@@ -85,7 +89,19 @@ class LaneDesk:
             diner = await self.queue.get()
             await self._count()
             await self.serve(diner)
+            if self.regular is not None:
+                await self._regular(self.regular, diner)
             self.queue.task_done()
+
+    async def _regular(self, regular: Regular, diner: Diner) -> None:
+        """Somebody enrols after their lunch; from then on they come by themselves and pay by face."""
+        if regular.due:
+            self.by_face = regular
+            await self.serve(replace(diner, card=regular.card, code=""), tries=2)
+            self.by_face = None
+        elif not regular.card and regular.tries and self.screen.state.get("by_face"):
+            await self._sign_in()
+            await regular.enrol(diner.card, self.devices["card"], self.screen, self.operator)
 
     async def _count(self) -> None:
         """What a people counter over the lane sees."""
@@ -201,7 +217,18 @@ class LaneDesk:
         return ended
 
     async def _present(self, diner: Diner) -> bool:
-        return await self._tap(diner, partial(_just_ended, dict(self.screen.state)))
+        ended = partial(_just_ended, dict(self.screen.state))
+        if self.by_face is not None and await self._show_face(self.by_face, ended):
+            return True
+        return await self._tap(diner, ended)
+
+    async def _show_face(self, regular: Regular, predicate: Callable[[State], bool]) -> bool:
+        """Look at the camera; who is not taken for sure within a while pays by card as anybody else."""
+        await regular.stand()
+        try:
+            return await self.screen.until(predicate, timeout_s=_LOOKS_S)
+        finally:
+            await regular.leave()
 
     async def _tap(self, diner: Diner, predicate: Callable[[State], bool], *, timeout_s: float = 12) -> bool:
         if diner.code and "scanner" in self.devices and self.random.random() < _PAY_BY_CODE:

@@ -17,6 +17,7 @@ from firmware_sim.world.diners import LaneDesk, PlatePool
 from firmware_sim.world.facts import GatewayFacts, LaneFacts, OperatorFacts
 from firmware_sim.world.files import device_specs, edge_toml, write
 from firmware_sim.world.processes import Child, StartFailed
+from firmware_sim.world.regular import Regular
 from firmware_sim.world.screens import Screen
 from firmware_sim.world.tally import Tally
 
@@ -136,6 +137,7 @@ class SimulatedSite:
                 tally=self.tally,
                 random=Random(random.random()),
                 plates=PlatePool(mine, Random(random.random())),
+                regular=Regular(self._controls[f"{lane.code} face"]) if lane.face_camera else None,
             )
             self.desks.append(desk)
             for work in (desk.screen.run(session), desk.operator.run(session), desk.run()):
