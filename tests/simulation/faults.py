@@ -128,9 +128,11 @@ class Troubles:
                     must_have_stood(site, said)
 
     def _own(self, site: Site, seq: int) -> bool:
-        """Whether no copy of the disk knows the sale: of two that pay it back a person would have to choose."""
+        """Whether it is a sale that no copy of the disk knows: where two pay it back a person has to choose."""
         streams = [stream for stream in self.world.auditor.streams if stream is not site.stream]
         here = (site.stream.device, site.stream.epoch)
+        if (*here, seq) in self.world.auditor.poison:
+            return False
         return not any(seq in stream.sales for stream in streams if (stream.device, stream.epoch) == here)
 
     async def _clock(self, site: Site) -> None:
