@@ -1,5 +1,7 @@
 """Enrolments that gateways hand in: the same checks, one effect for an id, a word for every refusal."""
 
+import json
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 
 from cloud.core.clock import ManualClock
+from cloud.domains.identity.faces_words import CONSENT_WORDINGS, NEWEST_WORDING
 from models.face.gallery import Gallery
 from models.face.parts import open_parts
 from models.face.picture import Picture
@@ -22,6 +25,7 @@ from tests.support.domains import API, Cloud, listed, made
 from tests.support.faces import OBAMA, agree, enrol, face_of
 from tests.support.networks import photo, require_networks
 from tests.support.small_campus import Campus, add_person
+from tools.environment import ROOT
 
 pytestmark = pytest.mark.capability("PLT-01", "SET-07")
 
@@ -155,3 +159,15 @@ async def test_only_a_gateway_in_service_may_hand_in(cloud: Cloud, kiosk: Kiosk,
     assert revoked.is_success, revoked.text
     refused = await kiosk.campus.gateway.post("/face-enrolments", kiosk.sent)
     assert refused.status_code == 401
+
+
+def test_the_lane_s_screen_shows_the_very_wording_of_its_number() -> None:
+    """A person agrees to a numbered text: what the screen shows under the number is what the cloud keeps under it."""
+    text = (ROOT / "edge" / "kiosk" / "screens" / "consent.js").read_text(encoding="utf-8")
+    number = re.search(r"WORDING = (\d+);", text)
+    assert number is not None
+    lines = [json.loads(each) for each in re.findall(r"^\s*(\[\".*\"\]),?$", text, re.MULTILINE)]
+    wording = CONSENT_WORDINGS[int(number[1])]
+    assert int(number[1]) == NEWEST_WORDING
+    assert "\n".join(line[0] for line in lines) == wording["zh-CN"]
+    assert "\n".join(line[1] for line in lines) == wording["en"]
