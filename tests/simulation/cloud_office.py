@@ -167,7 +167,11 @@ class Office(Reading):
         done = 0
         async with self._ledger() as ledger:
             how = {"after_days": self._doubt_days, "business_day": self._day()}
-            done += bool(await lost.release_in_doubt(ledger, now=self._now(), **how))
+            lines = len(self.world.lines)
+            released = await lost.release_in_doubt(ledger, now=self._now(), **how)
+            if bool(released) != (len(self.world.lines) > lines):
+                raise Violation(f"{released} are said to be released, and {len(self.world.lines) - lines} lines say so")
+            done += bool(released)
         for person in list(self.world.leavers):  # who was paid as well: cash taken out of sight may still come in
             async with self._ledger() as ledger:
                 done += await self._pay_leaver(ledger, person)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from cloud.core.errors import CloudError
 from cloud.ledger.errors import LeasesWait
 from tests.simulation import reference
+from tests.simulation.auditor import Violation
 from tests.simulation.world import DAY_S, HOUR_S, Backup, World
 
 _MEAL_FEN: Final = 1_500
@@ -235,6 +236,8 @@ class Office:
         await self._publish_buckets()
         world.auditor.clear(old)
         await world.cloud.clear(old)
+        if await world.cloud.clear(old):
+            raise Violation(f"bucket {old} is being cleared, and is swept once more")
         world.reached.note("bucket cleared")
         world.tell(f"bucket {old} is cleared")
         await self._subsidise()

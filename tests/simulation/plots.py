@@ -250,6 +250,8 @@ async def restore(world: World, office: Office) -> None:
     if world.ending or not world.backups:
         return
     await _put_back(world, office)
+    if random.random() < 0.5:  # while nobody has declared anything
+        await office.tries(office.clear())
     if random.random() < 0.6:
         late = world.spawn(_cut_once_declared(world))
         await asyncio.sleep(random.uniform(0.1, 1.5) * HOUR_S)
