@@ -11,7 +11,7 @@ from models.evaluate.cards import fill_cards
 from models.fetch import TIMEOUT_S, fetch
 from models.registry import DEFAULT_STORE, Networks
 
-EVALUATIONS = {name: f"models.evaluate.{name}" for name in ("faces", "trays", "dishes", "products")}
+EVALUATIONS = {name: f"models.evaluate.{name}" for name in ("faces", "trays", "dishes", "products", "kitchen", "crowd")}
 
 
 def main(arguments: list[str]) -> int:

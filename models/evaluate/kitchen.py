@@ -20,7 +20,6 @@ from models.face.picture import Picture
 from models.kitchen.eye import KitchenEye, Parts
 from models.kitchen.kinds import READINESS_WORDS, Kind
 from models.kitchen.labelled import read
-from models.kitchen.masks import MaskDetector
 from models.kitchen.watch import RULES, KitchenCamera, KitchenWatch, rules_of
 from models.objects import overlap
 from models.registry import Networks
@@ -42,14 +41,14 @@ _MASK_FILES: Final = ("mask", "iconic")  # drawn or labelled pictures, not photo
 
 def run(folder: Path, out: Path, networks: Networks) -> dict[str, Any]:
     """Measure what this folder can show; answers the scores and leaves a table in `out`."""
-    portraits = _portraits(folder, networks)
+    portraits = portraits_of(folder, networks)
     if not portraits:
         raise RecognitionError(f"{folder} holds no faces to compose kitchens from")
     parts = Parts(networks)
     scores: dict[str, Any] = {"evaluation": "kitchen", "portraits": len(portraits), "kinds": _kinds(parts)}
     report = Report("kitchen", notes=[__doc__ or ""])
     for name, table in (
-        ("masks", _masks(portraits, parts.masks)),
+        ("masks", _masks(portraits, parts)),
         ("false", _false(folder, parts)),
         ("phones", _phones(portraits, parts)),
         ("episodes", _episodes(portraits, networks)),
@@ -63,7 +62,7 @@ def run(folder: Path, out: Path, networks: Networks) -> dict[str, Any]:
     return scores
 
 
-def _portraits(folder: Path, networks: Networks) -> list[Portrait]:
+def portraits_of(folder: Path, networks: Networks) -> list[Portrait]:
     """The photographs, and some of the laboratory pictures with room around them."""
     detector = FaceDetector(networks)
     labels = [label for label in read_labels(folder) if "multi" not in label.name]
@@ -91,25 +90,29 @@ def _with_room(picture: Picture) -> Picture:
     )
 
 
-def _masks(portraits: Sequence[Portrait], masks: MaskDetector | None) -> tuple[dict[str, Any], Table]:
-    """One person a scene: is the face found, and is the mask told rightly? Under the chin is no mask."""
+def _masks(portraits: Sequence[Portrait], parts: Parts) -> tuple[dict[str, Any], Table]:
+    """One person a scene: would it count towards an alarm? It should without a mask, or with one under the chin.
+
+    `first look` is the network over the whole picture alone, without the second look from near.
+    """
+    only = Parts.of(parts, {Kind.NO_MASK})
     chance = np.random.default_rng(SEED)
-    told: dict[tuple[str, str, int], list[str]] = {}
+    start = RULES[Kind.NO_MASK].start
+    told: dict[tuple[str, str, int], list[tuple[bool, bool]]] = {}
     for portrait, worn, size, _ in itertools.product(portraits, Worn, FACE_SIZES_PX, range(DRAWS)):
-        if masks is None or (portrait.grey and size not in FACE_SIZES_PX[1:3]):
+        if portrait.grey and size not in FACE_SIZES_PX[1:3]:
             continue
         frame = seen(scene([person(portrait, worn, chance, face_px=size)], chance), chance)
-        found = masks.look(frame)
-        answer = "missed" if not found else "mask" if found[0].masked else "no mask"
-        told.setdefault(("grey" if portrait.grey else "colour", worn.value, size), []).append(answer)
+        look = KitchenEye(only).look(frame, 0)
+        first = any(not face.masked and face.score >= start for face in look.faces or ())
+        both = any(each.score >= start for each in look.sightings)
+        told.setdefault(("grey" if portrait.grey else "colour", worn.value, size), []).append((first, both))
     rows, figures = [], {}
     for (kind, wore, size), answers in told.items():
-        right = "mask" if wore == Worn.RIGHT else "no mask"
-        share = wilson(answers.count(right), len(answers))
-        wrong = len(answers) - answers.count(right) - answers.count("missed")
-        rows.append((kind, wore, size, _shown(share), wrong, answers.count("missed"), len(answers)))
-        figures[f"{kind}, {wore}, {size} px"] = share.as_json()
-    head = ("pictures", "worn", "face px", "told rightly", "told wrongly", "not found", "n")
+        shares = [wilson(sum(answer[which] for answer in answers), len(answers)) for which in (0, 1)]
+        rows.append((kind, wore, size, *(_shown(share) for share in shares), len(answers)))
+        figures[f"{kind}, {wore}, {size} px"] = shares[1].as_json()
+    head = ("pictures", "worn", "face px", "told as no mask, first look", "told as no mask", "n")
     return figures, Table("Masks painted on photographs, one person a scene of 960 x 540", head, rows)
 
 
@@ -160,7 +163,7 @@ def _phones(portraits: Sequence[Portrait], parts: Parts) -> tuple[dict[str, Any]
 
 def _episodes(portraits: Sequence[Portrait], networks: Networks) -> tuple[dict[str, Any], Table]:
     """Clips of three people: all masked, one never, one for a second; how many alarms of `no_mask` each gave."""
-    parts = Parts(networks, {Kind.NO_MASK})
+    parts = Parts.of(Parts(networks), {Kind.NO_MASK})
     photos = [each for each in portraits if not each.grey]
     rows, figures = [], {}
     for what, wanted in (("all masked", 0), ("one without a mask", 1), ("one without for a second", 0)):

@@ -10,6 +10,7 @@ from models.objects import GENERAL
 from models.registry import Network, Networks
 
 MASKS: Final = "mask-detector"  # the role of the network that finds faces with and without a mask
+FACES: Final = "face-detector"
 LEAST_CASES: Final = 100  # labelled pictures behind a figure, before a network of our own training may raise alarms
 
 
@@ -39,6 +40,12 @@ ROLES: Final[Mapping[Kind, str]] = {
     Kind.NO_HAT: "kitchen-hat",
     Kind.SMOKING: "kitchen-smoking",
     Kind.RAT: "kitchen-rat",
+}
+# further networks without which a kind is not looked for
+HELPERS: Final[Mapping[Kind, tuple[str, ...]]] = {
+    Kind.NO_MASK: (FACES,),  # the mask network takes food for faces at times
+    Kind.NO_HAT: (MASKS,),  # heads are found by their faces
+    Kind.SMOKING: (MASKS,),
 }
 ON_BY_DEFAULT: Final = frozenset({Kind.NO_MASK, Kind.PHONE})
 OWN_TRAINING: Final = frozenset({Kind.NO_HAT, Kind.SMOKING, Kind.RAT})
@@ -119,12 +126,13 @@ def state_of(kind: Kind, networks: Networks) -> KindState:
         return KindState(kind, Readiness.NO_NETWORK)
     if kind in OWN_TRAINING and not _is_measured(entry):
         return KindState(kind, Readiness.NOT_MEASURED, entry.name)
-    try:
-        networks.path(entry.name)
-    except NetworkMissing:
-        return KindState(kind, Readiness.NOT_FETCHED, entry.name)
-    except NetworkDamaged:
-        return KindState(kind, Readiness.DAMAGED, entry.name)
+    for name in (entry.name, *(networks.named(role).name for role in HELPERS.get(kind, ()))):
+        try:
+            networks.path(name)
+        except NetworkMissing:
+            return KindState(kind, Readiness.NOT_FETCHED, name)
+        except NetworkDamaged:
+            return KindState(kind, Readiness.DAMAGED, name)
     return KindState(kind, Readiness.READY, entry.name)
 
 

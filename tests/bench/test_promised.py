@@ -13,6 +13,12 @@ PROMISED = {
     "cloud_ingest_http": (0.8, "higher"),
     "duplicate_batch": (0.3, "lower"),
     "hot_account": (0.9, "higher"),
+    "face_search": (1.5, "lower"),
+    "face_search_200000": (1.5, "lower"),
+    "face_pipeline": (1.2, "lower"),
+    "dish_pipeline": (1.2, "lower"),
+    "kitchen_pipeline": (1.2, "lower"),
+    "gallery_open": (3.0, "lower"),
 }
 
 

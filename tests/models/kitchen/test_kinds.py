@@ -74,7 +74,10 @@ def test_a_network_that_was_not_measured_enough_raises_no_alarms(tmp_path: Path)
     assert Parts(few, {Kind.NO_HAT}).kinds == frozenset()
 
 
-def test_a_measured_network_is_available_but_stays_off_until_somebody_turns_it_on(tmp_path: Path) -> None:
+def test_a_measured_network_is_available_but_stays_off_until_somebody_turns_it_on(
+    tmp_path: Path, networks: Networks
+) -> None:
+    shutil.copytree(networks.path("face-mask").parent, tmp_path / "face_mask")
     state = state_of(Kind.NO_HAT, store(tmp_path, measured="measured_cases = 400"))
     assert (state.available, state.on_by_default) == (True, False)
 
@@ -87,7 +90,7 @@ def test_the_threshold_found_in_training_is_the_one_that_alarms(tmp_path: Path) 
 
 
 def test_a_file_with_a_wrong_hash_is_never_opened_and_the_others_go_on(tmp_path: Path, networks: Networks) -> None:
-    for name in ("face-mask", "yolox-nano"):
+    for name in ("face-mask", "yunet", "yolox-nano"):
         path = networks.path(name)
         shutil.copytree(path.parent, tmp_path / path.parent.name)
     damaged = tmp_path / networks.entry("face-mask").file

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from models.evaluate.kitchen import portraits_of
 from models.evaluate.kitchen_scenes import Portrait, Worn, person, scene, seen
 from models.face.picture import Picture
 from models.kitchen.eye import KitchenEye, Look, Parts, Sighting, held
@@ -11,6 +12,7 @@ from models.kitchen.kinds import Kind
 from models.kitchen.masks import MOST_FACES, MaskDetector, MaskedFace, anchors
 from models.kitchen.snapshot import MOST_BYTES
 from models.kitchen.watch import Alarm, KitchenCamera, KitchenWatch, Watched
+from models.registry import Networks
 from models.zones import Zone, ZoneMalformed
 from tests.support.dishes import empty, noise
 from tests.support.networks import require_samples
@@ -29,10 +31,7 @@ def masks(parts: Parts) -> MaskDetector:
 
 @pytest.fixture
 def only_masks(parts: Parts) -> Parts:
-    made = object.__new__(Parts)
-    made.states, made.kinds, made.masks = parts.states, frozenset({Kind.NO_MASK}), parts.masks
-    made.objects, made.crops = None, {}
-    return made
+    return Parts.of(parts, {Kind.NO_MASK})
 
 
 def kitchen(portraits: list[Portrait], worn: list[Worn], seed: int) -> Picture:
@@ -166,3 +165,29 @@ def test_a_zone_may_be_of_any_shape() -> None:
     horseshoe = Zone("u", ((0, 0), (1, 0), (1, 1), (0.7, 1), (0.7, 0.3), (0.3, 0.3), (0.3, 1), (0, 1)))
     assert [horseshoe.holds(x, 0.8) for x in (0.15, 0.5, 0.85)] == [True, False, True]
     assert horseshoe.holds(0.5, 0.1)
+
+
+def test_round_food_that_the_network_takes_for_a_face_is_looked_at_twice(only_masks: Parts) -> None:
+    folder = require_samples() / "dishes_cn"
+    first = second = 0
+    for path in sorted(folder.rglob("*.jpg"))[:30]:
+        picture = np.asarray(cv2.imread(str(path)), dtype=np.uint8)
+        assert only_masks.masks is not None
+        first += any(not face.masked for face in only_masks.masks.look(picture, least_score=0.6))
+        second += bool(KitchenEye(only_masks).look(picture, 0).sightings)
+    assert first >= 3
+    assert second * 3 <= first
+
+
+def test_a_small_mask_overlooked_from_afar_is_seen_from_near(
+    only_masks: Parts, networks: Networks, masks: MaskDetector
+) -> None:
+    afar = near = 0
+    grey = [each for each in portraits_of(require_samples(), networks) if each.grey]
+    for seed, each in enumerate(grey[:16]):
+        chance = np.random.default_rng(seed)
+        frame = seen(scene([person(each, Worn.RIGHT, chance, face_px=40)], chance), chance)
+        afar += any(not face.masked for face in masks.look(frame))
+        near += bool(KitchenEye(only_masks).look(frame, 0).sightings)
+    assert afar >= 4
+    assert near * 4 <= afar

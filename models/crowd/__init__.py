@@ -1,0 +1,1 @@
+"""Cameras over doors and queues: people followed, counted in and out, waiting and seats estimated."""
