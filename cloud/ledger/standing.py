@@ -71,6 +71,7 @@ async def returned(store: LedgerStore, holder: Holder, person: int, rule: int, *
     if not rights:
         return
     (right,) = rights
+    from_day = max(from_day, right.from_day)  # days before it had the right were never its own to give
     messages = []
     goes_to = NOBODY
     if right.next_holder != NOBODY and not await store.sites_missing():

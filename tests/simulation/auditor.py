@@ -126,6 +126,7 @@ class Auditor:
         self.rights: dict[int, int] = {}  # rule -> uses a meal
         self.poison: dict[tuple[int, int, int], int] = {}  # device, epoch, seq -> what it really took
         self.settlements = 0
+        self.marks: dict[str, tuple[int, str]] = {}  # attempt -> entry and what the receipt printed of the chain
 
     # What is done at the office
 
@@ -207,6 +208,19 @@ class Auditor:
             amount = fact.payload[{10: 11, 11: 13, 12: 4, 13: 4}[fact.kind]]
             if (words.person_of(fact), amount) != (said.person, said.amount_fen):
                 raise Violation(f"{attempt} was told as {said}, entry {seq} says otherwise")
+
+    def check_marks(self) -> None:
+        """A receipt prints the first 8 hex digits of the chain at its entry (rule 20)."""
+        heads: dict[str, str] = {}
+        for stream in self.streams:
+            head = words.first_hash(stream.device, stream.epoch)
+            for fact in stream.facts:
+                head = words.chained(head, fact.body)
+                if fact.kind == words.SETTLEMENT and self.marks.get(fact.payload[0], (0,))[0] == fact.seq:
+                    heads[fact.payload[0]] = head[:4].hex()
+        for attempt, (seq, mark) in self.marks.items():
+            if attempt in heads and heads[attempt] != mark:
+                raise Violation(f"the receipt of {attempt} prints {mark}; the chain at entry {seq} is {heads[attempt]}")
 
     def check_book(self, stream: Stream, held: Mapping[Pair, int], n: int) -> None:
         """The lease book is grants plus entries, to the fen."""

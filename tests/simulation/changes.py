@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from tests.simulation import wirewords as words
-from tests.simulation.bookkeeper import FLOORED, Account, Holder, Posted, Sent
+from tests.simulation.bookkeeper import Account, Holder, Posted, Sent
 
 StreamId = tuple[int, int, int]
 _APPLIED = 1
@@ -48,7 +48,7 @@ class Changes:
         for table, key, before in list(world.undo.steps):
             if table is world.lines:
                 self._line(world.lines[key])
-            elif table is world.balances and key[0] in FLOORED:
+            elif table is world.balances:
                 self.balances[tuple(key)] = world.balances[key]
             elif table is world.messages:
                 self._message(key, hasattr(before, "sent"), sent)

@@ -17,6 +17,7 @@ Messages = Mapping[int, Sequence[int]]  # n -> kind, person, bucket, amount, day
 _LEAST_MS: Final = 1_700_000_000_000
 _ASTRAY_MS: Final = 90_000  # what a slow answer may make of an honest clock
 _INCARNATION: Final = 1
+_NO_END: Final = 99_991_231
 _ASKING: Final = frozenset({words.RECALL, words.SHRINK, words.CUTOFF, words.STANDING_RECALL})
 _SHANGHAI: Final = timedelta(hours=8)
 
@@ -47,6 +48,8 @@ class Journal:
         self.back: dict[int, list[Fact]] = defaultdict(list)
         self.used: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)  # person, rule -> day -> times
         self.numbers: dict[tuple[int, int], int] = defaultdict(int)
+        self.stands: dict[tuple[int, int], tuple[int, int]] = {}  # person, rule -> from one day to before another
+        self.passes: Counter[tuple[int, int, int]] = Counter()  # person, rule, day -> uses left
         self.boot = 0
         self.astray_ms: int | None = None
         self._looks: dict[int, Callable[[Fact], None]] = {
@@ -61,6 +64,7 @@ class Journal:
             self._time(fact)
             look = self._looks.get(fact.kind)
             if look is not None and fact.seq not in self.poison:
+                self._subject(fact)
                 look(fact)
             for person, bucket, by in words.moved_by(fact):
                 self.held[person, bucket] += by
@@ -80,14 +84,33 @@ class Journal:
             if abs(astray_ms) > _ASTRAY_MS:
                 self._wrong(fact, f"is {astray_ms} ms off the steady clock")
 
+    def _subject(self, fact: Fact) -> None:
+        """What must wait when this one does: the same person's, and what gives back what this one took."""
+        said = fact.payload
+        persons = {words.person_of(fact)}
+        if fact.kind == words.LEASE_RETURNED:
+            persons = {person for person, _, _ in said[1]} if len(said[1]) == 1 else set()
+        elif fact.kind in (words.CUTOFF_PASSED, words.DAY_CLOSED):
+            persons = set()
+        elif fact.kind == words.STANDING_RETURNED:
+            persons = {said[1]}
+        needs = {words.REFUND: 7, words.CASH_VOIDED: 5}.get(fact.kind)
+        wanted = (f"p{min(persons)}" if persons else "", said[needs] if needs is not None else 0)
+        if words.subject_of(fact.body) != wanted:
+            self._wrong(fact, f"is about {words.subject_of(fact.body)}, not {wanted}")
+
     # Messages
 
     def _heard(self, through: int) -> None:
         """The messages up to one were applied."""
         for n in range(self.n + 1, through + 1):
-            kind, person, bucket, amount, _day = self.messages.get(n, (0, 0, 0, 0, 0))
+            kind, person, bucket, amount, day = self.messages.get(n, (0, 0, 0, 0, 0))
             if kind == words.GRANT:
                 self.held[person, bucket] += amount
+            elif kind == words.STANDING:
+                self.stands[person, bucket] = (day, _NO_END)
+            elif kind == words.PASS:
+                self.passes[person, bucket, day] += amount
         self.n = max(self.n, through)
 
     def _answer(self, fact: Fact, kind: int) -> Sequence[int]:
@@ -106,7 +129,7 @@ class Journal:
             wanted = [[person, bucket, min(amount, self.held[person, bucket])]]
         else:
             self._heard(self._marker_after(fact))
-            wanted = [[person, bucket, self.held[person, bucket]] for person, bucket, _ in moves]
+            wanted = [[person, bucket, self.held[person, bucket]] for person, bucket, _ in moves] or [[0, 0, 0]]
         if [list(move) for move in moves] != wanted:
             self._wrong(fact, f"returns {moves}, not {wanted}")
 
@@ -134,6 +157,9 @@ class Journal:
         wanted = max([day, *(next_day(used) for used in days)])
         if fact.payload != [fact.payload[0], person, rule, wanted]:
             self._wrong(fact, f"gives back {fact.payload}; from {wanted} on would be right")
+        if (person, rule) in self.stands:
+            begins, ends = self.stands[person, rule]
+            self.stands[person, rule] = (begins, min(ends, wanted))
 
     def _marker(self, fact: Fact) -> None:
         _kind, _person, bucket, _amount, _day = self._answer(fact, words.CUTOFF)
@@ -160,7 +186,23 @@ class Journal:
         self.numbers[said[1], said[6]] = last + 1
         self._split(fact, said[4], shares)
         for rule, times in said[13]:
+            self._use(fact, (said[4], rule, said[6]), times)
             self.used[said[4], rule][said[6]] += times
+
+    def _use(self, fact: Fact, limit: tuple[int, int, int], times: int) -> None:
+        """A limit is counted where it stands on that day, or by a pass for it: so it was after one of the messages."""
+        *right, day = limit
+        for n in range(self.n, max(self.messages, default=0) + 1):
+            if n > self.n and self.messages.get(n, (0,))[0] in _ASKING:
+                break
+            self._heard(n)
+            begins, ends = self.stands.get((right[0], right[1]), (_NO_END, 0))
+            if begins <= day < ends:
+                return
+            if self.passes[limit] >= times:
+                self.passes[limit] -= times
+                return
+        self._wrong(fact, f"counts limit {limit}, which it may not")
 
     def _split(self, fact: Fact, person: int, shares: list[tuple[int, int]]) -> None:
         """Better buckets are emptied first, over what is leased here: so it was after one of the messages."""
@@ -214,6 +256,8 @@ class Journal:
             self._wrong(fact, f"gives back {dict(back)} of entry {sale.seq}, the last bucket first is {dict(wanted)}")
         for rule, times in said[16]:
             self.used[said[4], rule][sale.payload[6]] -= times
+            if self.passes.get((said[4], rule, sale.payload[6])) is not None:
+                self.passes[said[4], rule, sale.payload[6]] += times
 
     def _void(self, fact: Fact) -> None:
         taken = self.stream.facts[fact.payload[5] - 1]
@@ -239,3 +283,34 @@ class Journal:
 
     def _wrong(self, fact: Fact, what: str) -> Any:
         raise Violation(f"entry {fact.seq} of {self.stream.device}/{self.stream.epoch} {what}")
+
+
+def check_counted_once(streams: Sequence[Stream], cloud: Any, irregular: set[tuple[int, int]]) -> None:
+    """On no day may two sites count one limit of a person (rule 3)."""
+    returned: dict[tuple[int, int, int, int], list[int]] = defaultdict(list)
+    for stream in streams:
+        for fact in stream.facts:
+            if fact.kind == words.STANDING_RETURNED:
+                returned[stream.site, stream.epoch, fact.payload[1], fact.payload[2]].append(fact.payload[3])
+    for (person, rule), spans in _spans(returned, cloud, irregular).items():
+        for index, (holder, start, end) in enumerate(spans):
+            for other, begins, ends_on in spans[index + 1 :]:
+                if other != holder and max(start, begins) < min(end, ends_on):
+                    raise Violation(f"limit {rule} of person {person} counts at {holder} and at {other} on one day")
+
+
+def _spans(
+    returned: dict[tuple[int, int, int, int], list[int]], cloud: Any, irregular: set[tuple[int, int]]
+) -> dict[tuple[int, int], list[tuple[tuple[int, int], int, int]]]:
+    """(person, rule) -> who counts it, from one day to before another; a right ends where its return says."""
+    spans: dict[tuple[int, int], list[tuple[tuple[int, int], int, int]]] = defaultdict(list)
+    for holder in cloud.lease_sites():
+        if tuple(holder) in irregular:
+            continue
+        for _n, kind, person, rule, _amount, day, _answered in cloud.lease_messages(*holder):
+            if kind == words.STANDING:
+                days = returned[(*holder, person, rule)]
+                spans[person, rule].append((holder, day, days.pop(0) if days else _NO_END))
+            elif kind == words.PASS:
+                spans[person, rule].append((holder, day, day + 1))
+    return spans

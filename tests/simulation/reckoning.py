@@ -217,6 +217,9 @@ class Reckoner:
         if doing.commits == 0:
             due = office_forecast.release(draft, self._cloud._now().timestamp(), self._doubt_days)
             freed = {h for h, row in changes.sites.items() if row.released_at != draft.before.sites[h].released_at}
+            fen = sum(line.amount for line in draft.lines)
+            if self._cloud.released_fen != fen:
+                raise Violation(f"{fen} were released, {self._cloud.released_fen} are said to be")
             if due != freed:
                 raise Violation(f"{freed} were released; due are {due}")
             doing.args = (list(changes.world.leavers),)

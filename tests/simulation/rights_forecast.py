@@ -85,6 +85,7 @@ def returned(draft: Draft, holder: Holder, person: int, rule: int, from_day: int
     right = draft.rights.get(key)
     if right is None or right.holder != holder:
         return
+    from_day = max(from_day, right.from_day)
     after = Right(NOBODY, from_day, right.uses_a_day)
     if right.waits != NOBODY and not draft.silent():
         able = draft.before.is_open(right.waits)

@@ -17,11 +17,11 @@ from tests.simulation.auditor import Auditor, Stream
 from tests.simulation.clockwork import SimClock, SimLoop
 from tests.simulation.cloud_side import CloudMachine
 from tests.simulation.disk import SimDisk
-from tests.simulation.journals import Journal
+from tests.simulation.journals import Journal, check_counted_once
 from tests.simulation.network import Wire
 from tests.simulation.reached import Reached
 from tests.simulation.settled import Settled, check_at_rest
-from tests.simulation.site_side import Died, SiteMachine
+from tests.simulation.site_side import Died, SiteMachine, Told
 from tests.simulation.sizes import sync_of
 from tests.simulation.watchman import Watchman
 from tests.simulation.witness import Witness
@@ -219,7 +219,10 @@ class World:
     async def outcome(self, work: Coroutine[Any, Any, Any]) -> tuple[bool, Any]:
         """(True, answer), or (False, None) where the machine dies before it can tell."""
         try:
-            return True, await work
+            answer = await work
+            if isinstance(answer, Told) and answer.mark:
+                self.auditor.marks[answer.attempt] = (answer.seq, answer.mark)
+            return True, answer
         except Died:
             self.check_failed()
             return False, None
@@ -315,6 +318,8 @@ class World:
             self.auditor.check_book(site.stream, site.machine.held(), site.machine.leases.n)
             check_at_rest(site.stream, site.machine, self.cloud)
             self._check_journal(site)
+        self.auditor.check_marks()
+        check_counted_once(self.auditor.streams, self.cloud, self.auditor.irregular)
         Settled(self.auditor, self.cloud, self.left, self.swaps).check()
 
     def _check_journal(self, site: Site) -> None:
