@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
+from edge.stations.canteen.enrolling import EnrolState
 from tests.support.cameras import taught
 from tests.support.canteen import CARDS, OPERATOR_PIN, until
 from tests.support.kiosk_browser import LANDSCAPE, PORTRAIT, KioskWorld, kiosk_at, scrolls
@@ -119,4 +120,29 @@ async def test_an_operator_teaches_a_dish_and_corrects_one_on_the_screen(tmp_pat
         await shot(page, "kiosk-vision-teach")
         await page.locator('[data-act="keep"]').click()
         await expect(page.locator(".answer")).to_contain_text("已学会，共认识 3 道菜")
+        assert world.errors == []
+
+
+@pytest.mark.capability("SET-07")
+@pytest.mark.parametrize("query", ["", "?lang=en"], ids=["zh", "en"])
+@pytest.mark.parametrize("size", [PORTRAIT, LANDSCAPE], ids=["portrait", "landscape"])
+async def test_the_consent_text_is_read_whole_and_answered_on_the_diners_screen(
+    tmp_path: Path, size: dict[str, int], query: str
+) -> None:
+    async with kiosk_at(tmp_path, kinds=VISION) as world:
+        page = await world.page("A1", "diner", size=size, query=query)
+        await expect(page.locator(".nothing")).to_be_visible()
+        shell = world.station.runners["A1"].shell
+        assert shell is not None
+        assert shell.faces is not None
+        enrolling = shell.faces.enrolling
+        enrolling.state = EnrolState("consent", 1, until_ms=2**60)
+        shell.show()
+        await expect(page.locator(".consent p")).to_have_count(6)
+        cut = "(e => e.scrollHeight > e.clientHeight + 1)(document.querySelector('.tray'))"
+        assert not await page.evaluate(cut)
+        assert not await scrolls(page)
+        await shot(page, f"kiosk-consent-{size['width']}{query[6:]}")
+        await page.locator('[data-act="decline"]').click()
+        await until(lambda: enrolling.state.word == "declined")
         assert world.errors == []

@@ -96,7 +96,7 @@ function drawHeader(state) {
 
 function drawTray(state) {
   if (state.face?.state === "enrol_consent") {
-    put(tray, h("div", { class: "consent" }, h("h2", {}, t("consent_title", state.face)), CONSENT.map((both) => h("p", {}, both[languageNow() === "en" ? 1 : 0]))));
+    put(tray, h("div", { class: "consent" }, h("h2", {}, t("consent_title", state.face)), CONSENT.map((both) => h("p", {}, both[languageNow() === "en" ? 1 : 0])), h("p", {}, t("consent_place", { place: say(state.face.place) }))));
     return;
   }
   if (state.picture?.boxes.length && state.phase !== "down") {
@@ -150,8 +150,9 @@ function drawNow(state) {
     drawForm();
     return;
   }
+  const asking = state.face?.state === "enrol_consent";
   put(now,
-    h("div", { class: "word" }, icon(ICONS[state.phase] ?? (state.balances ? "card" : IDLE_ICONS[state.kind])), h("p", {}, say(state.message))),
+    h("div", { class: "word" }, icon(asking ? "face" : ICONS[state.phase] ?? (state.balances ? "card" : IDLE_ICONS[state.kind])), h("p", {}, asking ? t("consent_ask") : say(state.message))),
     side(state));
 }
 

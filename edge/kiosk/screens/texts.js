@@ -18,6 +18,8 @@ const TEXTS = {
   face_other: ["请刷卡、扫码或用手机号支付", "Please pay by card, code or phone number"],
   face_unavailable: ["本台暂不能刷脸，请刷卡或扫码", "No face payment here now: card or code, please"],
   consent_title: ["{person}：刷脸支付个人信息处理同意书", "{person}: consent to paying by face"],
+  consent_place: ["站点：{place}", "Site: {place}"],
+  consent_ask: ["请阅读同意书，再选择", "Please read the text, then choose"],
   agree: ["我同意", "I agree"],
   decline: ["不同意", "No, thank you"],
   face_enrol_consent: ["请本人在顾客屏上阅读并同意", "The person reads and agrees on the diner's screen"],

@@ -18,7 +18,7 @@ from edge.stations.canteen.desk import Desk
 from edge.stations.canteen.faces import READY, Faces
 from edge.stations.canteen.identify import Payer, Presented
 from edge.stations.canteen.texts import denial
-from protocols.canteen.reference import Operator
+from protocols.canteen.reference import Lane, Operator
 from protocols.sync.messages import FaceEnrolment
 
 if TYPE_CHECKING:
@@ -39,10 +39,11 @@ Tap = Callable[[], Awaitable[Presented | None]]
 _log = logger("canteen.enrolling")
 
 
-class Lane(Protocol):
+class EnrollingLane(Protocol):
     """What of a lane enrolling needs (LaneShell has it)."""
 
     desk: Desk
+    lane: Lane
 
     def show(self) -> None:
         """Publish what changed."""
@@ -72,7 +73,7 @@ _NONE: Final = EnrolState()
 class Enrolling:
     """One enrolment at a time at one lane's camera."""
 
-    def __init__(self, lane: Lane, faces: Faces) -> None:
+    def __init__(self, lane: EnrollingLane, faces: Faces) -> None:
         self.state = _NONE
         self._lane, self._faces = lane, faces
         self._session: EnrolmentSession | None = None
@@ -113,8 +114,16 @@ class Enrolling:
             return None
         if not state.state:
             return None
-        name = self._lane.desk.shown_name(state.person)
-        return {"state": state.state, "person": name, "taken": state.taken, "wanted": WANTED, "word": state.word}
+        desk, lane = self._lane.desk, self._lane.lane
+        canteen = desk.catalogue.canteen(lane.canteen, desk.now_ms()) or lane
+        return {
+            "state": state.state,
+            "person": desk.shown_name(state.person),
+            "place": {"zh": canteen.name_zh, "en": canteen.name_en},
+            "taken": state.taken,
+            "wanted": WANTED,
+            "word": state.word,
+        }
 
     async def frame(self, frame: Frame) -> None:
         """One more frame of whoever enrols."""

@@ -15,6 +15,7 @@ from edge.stations.canteen.desk import Desk
 from edge.stations.canteen.enrolling import Enrolling
 from edge.stations.canteen.faces import LOADING, READY, Faces
 from edge.stations.canteen.identify import Presented
+from protocols.canteen.reference import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -36,6 +37,7 @@ class Watched(Protocol):
     """What of a lane the watch needs (LaneShell has it)."""
 
     desk: Desk
+    lane: Lane
 
     @property
     def face_wanted(self) -> bool:

@@ -257,7 +257,7 @@ class Campus:
                     seed=self.options.seed + 100 * number,
                     faults=self.options.faults,
                     sections={
-                        "recognition": {"networks": str(self.options.folder / "models")},
+                        "recognition": {"networks": str(self._networks)},
                         **self.options.sections,
                     },
                 )
@@ -307,7 +307,13 @@ class Campus:
             f"campus_url = {json.dumps(self.control.address)}\ncampus_token_file = {json.dumps(str(token))}\n"
         )
         text += f"\n[broker]\nport = {self._port('broker')}\n"
+        text += f"\n[recognition]\nnetworks = {json.dumps(str(self._networks))}\n"
         write(folder / "cloud.toml", text)
+
+    @property
+    def _networks(self) -> Path:
+        """Where `python -m models fetch` puts them, if it can."""
+        return self.options.folder / "models"
 
     def _port(self, name: str) -> int:
         port = free_port(self._kept.ports.get(name, 0))
