@@ -78,7 +78,7 @@ async def agree(core: Core, user: User, person_id: int, body: ConsentIn) -> Face
             raise Invalid("site_ids", "there is no such site", reason="unknown")
         before = set(await faces_store.standing_sites(tx, person_id))
         wanted = set(body.site_ids)
-        await faces_store.agree(tx, person_id, wanted - before, wording=body.wording, by=actor, given_at=now)
+        await faces_store.agree(tx, person_id, wanted, wording=body.wording, by=actor, given_at=now)
         await faces_store.send(tx, person_id, sorted(wanted - before), now=now)
         if before - wanted:
             await faces_store.withdraw(tx, person_id, before - wanted, by=actor, now=now)

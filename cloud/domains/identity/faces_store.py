@@ -54,11 +54,12 @@ async def standing_sites(tx: Transaction, person_id: int) -> list[int]:
 async def agree(
     tx: Transaction, person_id: int, site_ids: Iterable[int], *, wording: int, by: str, given_at: datetime
 ) -> None:
-    """Note consent at sites; one that stands already stays as it was given."""
+    """Note consent at sites; one that stands already stays as it was given, unless to an older wording."""
     await tx.execute(
-        "INSERT INTO identity_face_consents (person_id, site_id, wording, given_at, recorded_by) "
+        "INSERT INTO identity_face_consents AS c (person_id, site_id, wording, given_at, recorded_by) "
         "SELECT $1, k, $3, $4, $5 FROM unnest($2::bigint[]) AS k "
-        "ON CONFLICT (person_id, site_id) WHERE withdrawn_at IS NULL DO NOTHING",
+        "ON CONFLICT (person_id, site_id) WHERE withdrawn_at IS NULL DO UPDATE SET wording = excluded.wording, "
+        "given_at = excluded.given_at, recorded_by = excluded.recorded_by WHERE c.wording < excluded.wording",
         person_id,
         sorted(set(site_ids)),
         wording,

@@ -89,6 +89,18 @@ async def test_rule_16_a_site_left_out_of_consent_loses_the_face_and_the_others_
     assert await listed(client, "/identity/confirmations") == []
 
 
+async def test_consent_to_a_newer_wording_takes_the_place_of_the_older_one(
+    core: Core, cloud: Cloud, campus: Campus, client: httpx.AsyncClient
+) -> None:
+    await agree(client, campus.person, campus.site)
+    now = core.clock.now()
+    for wording in (2, 1):
+        async with core.database.transaction(cloud.organisation_id) as tx:
+            await faces_store.agree(tx, campus.person, [campus.site], wording=wording, by="user:1", given_at=now)
+        [site] = (await face_of(client, campus.person))["sites"]
+        assert (site["agreed"], site["wording"]) == (True, 2)
+
+
 @pytest.mark.capability("PLT-01")
 async def test_rule_16_a_leaver_s_face_is_erased_at_once_and_an_erased_person_s_stays_gone(
     cloud: Cloud, campus: Campus, client: httpx.AsyncClient
