@@ -135,12 +135,12 @@ async def _speaks_again(world: World, office: Office, site: Site) -> None:
         await asyncio.sleep(60)
 
 
-async def lose(world: World, _office: Office) -> None:
+async def lose(world: World, office: Office) -> None:
     """A gateway is declared lost, its money released after the days that takes; then it turns up."""
     site = await somebody(world, "lose", at=(0.05, 0.2))
     site.wire.weather.up_cut = True  # so that it knows what nobody else does
     await asyncio.sleep(3 * HOUR_S)
-    await _late_facts(world, site)
+    await _late_facts(world, office, site)
     if not site.machine.alive:
         return
     unsent = site.machine.journal.head_seq > site.machine.journal.applied_through
@@ -168,16 +168,18 @@ async def lose(world: World, _office: Office) -> None:
     await world.boot(site)
 
 
-async def _late_facts(world: World, site: Site) -> None:
+async def _late_facts(world: World, office: Office, site: Site) -> None:
     """What a site did that nobody heard of before it went: sales, one of them given back, and cash."""
     site.wire.weather.up_cut = True
     await world.boot(site)
-    till = Till(world, site, "l")
+    random, till = world.chance("late facts"), Till(world, site, "l")
     for person in [person for person in world.people if world.home[person] == site.number][:6]:
         said = await till.sell(person, 150)
         if isinstance(said, Told) and person % 2:
             await till.refund(said.seq, (0,) if person % 3 else ())
         await till.cash(person, 700)
+        await office.tries(office.visit(person, random.choice(sorted(world.sites))))  # asked, and never to be answered
+        await office.tries(office.correct(person, random.randrange(1_000, 6_000)))
 
 
 async def clone(world: World, _office: Office) -> None:
