@@ -15,16 +15,16 @@ WebSocket, JSON texts. Server: first `{"full": STATE, "n": 1}`, then `{"change":
 top-level values; a reader that falls behind gets `full` again. Screen: `{"id": 7, "act": "refund", ...fields}`,
 answered by `{"answer": 7, "ok": true, ...}` or `{"answer": 7, "ok": false, "message": {"zh", "en"}}`.
 Acts of the diner's side: `seen` (field `entry`: the receipt is on the screen), `pin` (`digits`), `phone` (`phone`,
-`pin`), `cancel`, `again`, `waiting` (`people`: what a people counter sees); `choose` (`n`, `item`, `dish`: which of its
-candidates a doubtful dish in the picture is); `face` (look at me now), `face_pin` (`digits`: of whom the camera asks to
-confirm), `enrol_agree` (`wording`), `enrol_decline`.
+`pin`), `cancel`, `again`, `waiting` (`people`: what a people counter sees); `choose` (`n`, `item`, `dish`: which of
+its candidates a doubtful dish in the picture is); `face` (look at me now), `face_pin` (`digits`: of whom the camera
+asks to confirm), `enrol_agree` (`wording`), `enrol_decline`.
 All others need the operator's side and a sign-in on that very connection:
 `operators`, `sign_in` (`operator` or `card`, and `pin`), `sign_in_card` (the next card tapped), `sign_out`; `recent`,
 `refund` (`attempt`, `entry`, `reason`, `items`), `void_last`, `keep_last`, `reprint` (`entry`), `cash` (`attempt`,
 `amount_fen`, the next card tapped), `cash_void` (`entry`), `closing`, `close_day` (`counted_fen`), `wash`; at a stall
 `menu`, `amount` (`amount_fen`), `dishes` (`items` of `dish`, `quantity`), `cancel`; at a gate `open_gate`; at a vision
-lane `menu`, `choose` (as above, any dish: billed and learnt), `teach_take` (`dish`), `teach_keep` (`dish`), `teach_drop`;
-where a camera looks at faces `enrol` (the next card tapped), `enrol_stop`.
+lane `menu`, `choose` (as above, any dish: billed and learnt), `teach_take` (`dish`), `teach_keep` (`dish`),
+`teach_drop`; where a camera looks at faces `enrol` (the next card tapped), `enrol_stop`.
 
 STATE of the diner's side (keys are only ever added; money fen, instants ms of UTC):
     lane     "A1"                      kind  "plate" | "weigh" | "pos" | "gate" | "vision"
