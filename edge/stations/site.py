@@ -77,6 +77,7 @@ class RecognitionSettings:
     networks: str = setting("var/models", "folder of the fetched networks (`python -m models fetch`)", low=1, high=400)
     face_cap_fen: int = setting(5_000, "most a face alone may pay; above it a PIN or a card", low=1, high=1_000_000)
     face_needs_motion: bool = setting(False, "whoever stands quite still before the camera is asked for a PIN too")
+    tray_g: int = setting(0, "weight of an empty tray, on counters with a scale", unit="g", low=0, high=5_000)
     diner_chooses: bool = setting(True, "a diner may choose among the candidates for a dish in doubt")
 
 

@@ -17,6 +17,7 @@ from edge.stations.canteen.history import History
 from edge.stations.canteen.identify import Identifier
 from edge.stations.canteen.operators import Operators
 from edge.stations.canteen.plates import PaidPlates
+from edge.stations.canteen.portions import Portions
 from edge.stations.canteen.printing import Names, receipt_document
 from edge.stations.canteen.receipts import Receipt
 from edge.stations.canteen.refunds import Refunds
@@ -46,6 +47,7 @@ class Desk:
     looking: Looking
     eyes: Eyes
     faces: Faces
+    portions: Portions
     alerts: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from edge.stations.canteen.desk import Desk
 from edge.stations.canteen.lanes.vision import Item, View
-from models.fusion.decision import Ask, Chip, Reason, Sight, decide
+from models.fusion.decision import Ask, Chip, Reason, Sight, Weighed, decide
 from models.fusion.decision import Line as FusedLine
 from protocols.canteen.reference import Lane
 from protocols.payments.facts import Line
@@ -15,12 +15,13 @@ _TRAY: Final = "tray"  # the colour word by which a kind of tableware is the tra
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What stands beside the camera: chips None where the lane has no reader.
+    """What stands beside the camera: chips None where the lane has no reader, `grams` None where no scale rests.
 
     `unsteady` while the reader's rounds do not agree yet, or the scale moves.
     """
 
     chips: frozenset[str] | None = None
+    grams: float | None = None
     unsteady: bool = False
 
 
@@ -48,7 +49,9 @@ def judged(desk: Desk, lane: Lane, items: tuple[Item, ...], heard: Heard, *, rea
     if reason and not heard.chips:
         return Judged(View(uids=uids, blind=True), ())
     sights = None if reason else [_sight(item) for item in shown]
-    decision = decide(chips, sights, None, expected={}, menu=menu)
+    there = bool(sights or chips)  # on an empty counter the scale alone says nothing: it may carry anything
+    weighed = Weighed(heard.grams) if heard.grams is not None and there else None
+    decision = decide(chips, sights, weighed, expected=desk.portions.expected, menu=menu)
     lines = tuple(_line(each) for each in getattr(decision, "lines", ()))
     reasons = tuple(str(each) for each in decision.reasons) if isinstance(decision, Ask) else ()
     blind = bool(reason) and Reason.BLIND in reasons

@@ -27,6 +27,7 @@ from edge.stations.canteen.identify import Identifier
 from edge.stations.canteen.operators import Operators
 from edge.stations.canteen.plate_shell import PlateShell
 from edge.stations.canteen.plates import PaidPlates
+from edge.stations.canteen.portions import Portions
 from edge.stations.canteen.pos_shell import PosShell
 from edge.stations.canteen.refunds import Refunds
 from edge.stations.canteen.seeing import Looking
@@ -256,6 +257,7 @@ def build_desk(site: Site, kiosk: Kiosk) -> Desk:
         plates=plates,
         trays=trays,
         looking=looking,
+        portions=Portions(site.writer.path.parent / "dishes" / "portions.json"),
         eyes=Eyes(networks, site.writer.path.parent / "dishes", now_ms=site.time.now_ms),
         faces=Faces(
             looking,

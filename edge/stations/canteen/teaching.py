@@ -1,8 +1,10 @@
 """Operators teach a vision lane: a dish corrected on the screen, or taught from 3 to 10 pictures taken at the counter.
 
-Every picture kept has who gave it and when (the album's trail); a correction also has what had been told before.
+Every picture kept has who gave it and when (the album's trail); a correction also has what had been told before. On a
+counter with a scale the portion's weight is learnt too.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -28,6 +30,7 @@ class Teaching:
         self._shell = shell
         self._dish = 0
         self._taken: list[Any] = []
+        self._grams: list[float] = []
 
     def acts(self) -> Mapping[str, Callable[[Act, Operator], Awaitable[Answer]]]:
         """By name."""
@@ -57,7 +60,7 @@ class Teaching:
         if shell.desk.catalogue.dish(dish, shell.desk.now_ms()) is None:
             return denial("unknown_dish")
         if dish != self._dish:
-            self._dish, self._taken = dish, []
+            self._dish, self._taken, self._grams = dish, [], []
         if len(self._taken) >= MOST_TAUGHT:
             return denial("enough_pictures")
         if shell.frame is None:
@@ -65,6 +68,8 @@ class Teaching:
         cut = await shell.desk.looking.run(partial(shell.desk.eyes.single, shell.frame.picture))
         if dish == self._dish:
             self._taken.append(cut)
+            grams = shell.grams()
+            self._grams += [grams] if grams is not None and grams > 0 else []
         return {"taken": len(self._taken)}
 
     async def _keep(self, act: Act, operator: Operator) -> Answer:
@@ -74,12 +79,14 @@ class Teaching:
             raise TeachingRefused("few_pictures")
         teach = partial(shell.desk.eyes.teach, dish, tuple(self._taken), who=_who(operator))
         known = await shell.desk.looking.run(teach)
-        self._dish, self._taken = 0, []
+        if self._grams:
+            await asyncio.to_thread(shell.desk.portions.learn, dish, tuple(self._grams))
+        self._dish, self._taken, self._grams = 0, [], []
         shell.look_again()
         return {"known": known}
 
     async def _drop(self, _act: Act, _operator: Operator) -> Answer:
-        self._dish, self._taken = 0, []
+        self._dish, self._taken, self._grams = 0, [], []
         return {"taken": 0}
 
 

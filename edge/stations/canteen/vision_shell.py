@@ -160,7 +160,7 @@ class VisionShell(LaneShell):
         self._stirring.forget()
 
     def _view(self) -> View:
-        heard = Heard(self._chips(), unsteady=self._unsteady())
+        heard = Heard(self._chips(), self.grams(), unsteady=self._unsteady())
         items = decided(self.seen.items, self.state.choices)
         self._judged = judged(self.desk, self.lane, items, heard, reason=self.seen.reason)
         return self._judged.view
@@ -168,6 +168,13 @@ class VisionShell(LaneShell):
     def _chips(self) -> frozenset[str] | None:
         """The plates that are heard; None where there is no reader."""
         return None if self._field is None else self._field.view().stable or frozenset()
+
+    def grams(self) -> float | None:
+        """What lies on the scale without the tray, once it is at rest; None without a scale."""
+        weight = self._weight
+        if weight is None or not weight.stable or weight.overload or weight.underload:
+            return None
+        return weight.weight_mg / 1000 - self.desk.site.settings.recognition.tray_g
 
     def _unsteady(self) -> bool:
         """Whether a part has not made up its mind: rounds that do not agree, a scale that moves or is silent."""

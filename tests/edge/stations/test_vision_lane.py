@@ -13,6 +13,7 @@ import pytest
 
 from edge.kiosk.server import Act
 from edge.stations.canteen.eyes import TeachingRefused
+from edge.stations.canteen.portions import Portions
 from edge.stations.canteen.stirring import Stirring
 from edge.stations.canteen.vision_shell import VisionShell
 from edge.stations.site import RecognitionSettings
@@ -289,6 +290,44 @@ async def test_a_scale_that_still_moves_holds_the_bill_up(tmp_path: Path) -> Non
         await lane.phase("reading")
         scale.weigh(420)
         assert (await lane.phase("bill"))["total_fen"] == 100
+
+
+async def test_a_weight_that_does_not_fit_the_dishes_is_asked_about(tmp_path: Path) -> None:
+    scale = HandScale("scale")
+    async with lane_at(tmp_path, scale) as lane:
+        scale.weigh(0)
+        await lane.clear()
+        portions = lane.shell.desk.portions
+        portions.learn(1, (300, 310, 305))
+        portions.learn(2, (420, 400, 410))
+        lane.camera.tray(1)
+        scale.weigh(712)
+        await lane.asks("weight")
+        scale.weigh(298)
+        assert (await lane.phase("bill"))["total_fen"] == 100
+        assert Portions(tmp_path / "dishes" / "portions.json").expected == portions.expected
+
+
+async def test_portions_are_weighed_while_a_dish_is_taught(tmp_path: Path) -> None:
+    scale = HandScale("scale")
+    async with lane_at(tmp_path, scale, dishes=(2,)) as lane:
+        lane.camera.tray(1)
+        for grams in (300, 320, 310):
+            scale.weigh(grams)
+            await asyncio.sleep(0.3)
+            await lane.operate("teach_take", dish=1)
+        await lane.operate("teach_keep", dish=1)
+        assert lane.shell.desk.portions.expected["1"].mean_g == 310
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"1": [3', b"[]", b'{"1": "x"}'])
+def test_a_torn_file_of_weights_leaves_the_scale_without_a_say(tmp_path: Path, torn: bytes) -> None:
+    path = tmp_path / "portions.json"
+    path.write_bytes(torn)
+    portions = Portions(path)
+    assert portions.expected == {}
+    portions.learn(1, (200,))
+    assert Portions(path).expected["1"].mean_g == 200
 
 
 async def test_a_lane_that_starts_over_does_not_bill_what_may_have_been_paid_before(tmp_path: Path) -> None:
