@@ -82,8 +82,10 @@ async def page(
         if fill is not None:
             bodies = await fill([row[2] for row in live])
             live = [(key, at_ms, body) for (key, at_ms, _), body in zip(live, bodies, strict=True) if body is not None]
+        if (await store.head(site, collection))[0] != newest:  # published to meanwhile: the digest is of more than this
+            return ReplicaPage(collection, generation, newest, reset, more=True, rows=tuple(rows), digest=b"")
         digest = collection_digest(live)
-        await store.keep_digest(site, collection, digest)
+        await store.keep_digest(site, collection, newest, digest)
     return ReplicaPage(collection, generation, newest, reset, more, tuple(rows), digest)
 
 

@@ -140,8 +140,7 @@ class MemorySites:
         rows = self.world.replica.group((site, collection))
         return [(key[2], key[3], body) for key, (_, body) in rows if body is not None]
 
-    async def keep_digest(self, site: int, collection: str, digest: bytes) -> None:
-        """The digest of the present version."""
-        version, before = self.world.heads.get((site, collection), (0, b""))
-        if before is None:
+    async def keep_digest(self, site: int, collection: str, version: int, digest: bytes) -> None:
+        """The digest of a version, where it is still the present one and has none."""
+        if self.world.heads.get((site, collection)) == (version, None):
             self.world.heads[site, collection] = (version, digest)

@@ -170,11 +170,12 @@ class PostgresSites:
         )  # fmt: skip
         return [(row[0], row[1], row[2]) for row in rows]
 
-    async def keep_digest(self, site: int, collection: str, digest: bytes) -> None:
-        """The digest of the present version."""
+    async def keep_digest(self, site: int, collection: str, version: int, digest: bytes) -> None:
+        """The digest of a version, where it is still the present one and has none."""
         await self.tx.execute(
-            "UPDATE replica_heads SET digest = $3 WHERE site = $1 AND collection = $2 AND digest IS NULL",
-            site, collection, digest,
+            "UPDATE replica_heads SET digest = $4 WHERE site = $1 AND collection = $2 AND version = $3"
+            " AND digest IS NULL",
+            site, collection, version, digest,
         )  # fmt: skip
 
 

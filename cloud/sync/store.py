@@ -150,8 +150,8 @@ class SiteStore(Protocol):
     async def live_rows(self, site: int, collection: str) -> list[tuple[str, int, bytes]]:
         """(key, effective_from_ms, body) of all that is not removed."""
 
-    async def keep_digest(self, site: int, collection: str, digest: bytes) -> None:
-        """The digest of the present version, unless one is there."""
+    async def keep_digest(self, site: int, collection: str, version: int, digest: bytes) -> None:
+        """The digest of a version, where it is still the present one and has none."""
 
 
 class DeskStore(Protocol):

@@ -157,3 +157,17 @@ async def signed_in(
 async def owner_connection(address: PostgresAddress) -> "asyncpg.Connection[asyncpg.Record]":
     """A connection as the owner of the tables; close it."""
     return await asyncpg.connect(address.owner_dsn)
+
+
+async def everything_stored(address: PostgresAddress) -> dict[str, bytes]:
+    """Every value of every table, read past row-level security."""
+    connection = await asyncpg.connect(address.admin_dsn)
+    try:
+        rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        tables = {row[0]: await connection.fetch(f'SELECT * FROM public."{row[0]}"') for row in rows}
+    finally:
+        await connection.close()
+    return {
+        name: b"".join(value if isinstance(value, bytes) else str(value).encode() for row in found for value in row)
+        for name, found in tables.items()
+    }

@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-import asyncpg
 import cv2
 import httpx
 import numpy as np
 
-from cloud.core.postgres import PostgresAddress
 from tests.support.domains import API
 from tests.support.networks import photo, require_samples
 
@@ -58,17 +56,3 @@ async def face_of(client: httpx.AsyncClient, person: int) -> dict[str, Any]:
     assert answer.is_success, answer.text
     found: dict[str, Any] = answer.json()
     return found
-
-
-async def everything_stored(address: PostgresAddress) -> dict[str, bytes]:
-    """Every value of every table, read past row-level security."""
-    connection = await asyncpg.connect(address.admin_dsn)
-    try:
-        rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        tables = {row[0]: await connection.fetch(f'SELECT * FROM public."{row[0]}"') for row in rows}
-    finally:
-        await connection.close()
-    return {
-        name: b"".join(value if isinstance(value, bytes) else str(value).encode() for row in found for value in row)
-        for name, found in tables.items()
-    }

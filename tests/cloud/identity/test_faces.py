@@ -19,9 +19,9 @@ from models.face import parts
 from protocols.payments.reference import FaceRecord
 from protocols.sync.codec import collection_digest, decode
 from protocols.sync.messages import ReplicaPage
-from tests.support.cloud import make_organisation
+from tests.support.cloud import everything_stored, make_organisation
 from tests.support.domains import API, Cloud, listed, made, open_cloud
-from tests.support.faces import OBAMA, agree, bytes_of, enrol, everything_stored, face_of, flipped, post_pictures
+from tests.support.faces import OBAMA, agree, bytes_of, enrol, face_of, flipped, post_pictures
 from tests.support.networks import photo
 from tests.support.small_campus import Campus, add_person, open_campus
 
