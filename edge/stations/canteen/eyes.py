@@ -116,6 +116,11 @@ class Eyes:
         """Who taught or corrected what, and when."""
         return self._open().recogniser.album.trail
 
+    @property
+    def describer(self) -> str:
+        """By which network dishes are told."""
+        return self._open().recogniser.describer.name
+
     def _cut(self, opened: "_Opened", picture: "Picture", box: Box) -> "Picture | None":
         from models.tableware.tray import cut_out, find_portions  # noqa: PLC0415
 

@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 
 from edge.kiosk.server import Act
-from edge.stations.canteen.eyes import TeachingRefused
+from edge.stations.canteen.eyes import Eyes, TeachingRefused
 from edge.stations.canteen.portions import Portions
 from edge.stations.canteen.stirring import Stirring
 from edge.stations.canteen.vision_shell import VisionShell
 from edge.stations.site import RecognitionSettings
+from models.dish.embedder import ROLE
 from models.dish.picture import Picture
+from models.registry import Networks
 from protocols.canteen.reference import Operator
 from protocols.journal.kinds import Kind
 from protocols.payments import facts
@@ -358,6 +360,17 @@ async def test_real_trays_are_looked_at_without_a_charge_for_what_nobody_taught(
             lane.camera.show(np.asarray(cv2.resize(picture, (960, 720)), np.uint8))
             await lane.looked()
             assert lane.state["total_fen"] == 0 or lane.state["phase"] != "bill"
+
+
+def test_a_damaged_network_for_dishes_is_not_used_and_our_own_takes_its_place(tmp_path: Path) -> None:
+    networks = Networks(tmp_path / "models")
+    path = networks.store / networks.named(ROLE).file
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"not the network that was named")
+    eyes = Eyes(networks.store, tmp_path / "dishes", now_ms=lambda: 1)
+    eyes.teach(1, [eyes.single(drawn(1, seed=seed)) for seed in (1, 2, 3)], who="operator 1")
+    assert eyes.look(drawn(1), {"1"}).items[0].dish == 1
+    assert eyes.describer.startswith("small")
 
 
 def test_grain_is_no_change_and_one_more_dish_is() -> None:
