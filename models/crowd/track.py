@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from models.objects import Box, Seen
 
 MOST_TRACKS: Final = 128
-_SURE: Final = 0.5
+_SURE: Final = 0.4
 _LEAST_OVERLAP: Final = 0.2
-_FAR: Final = 0.7  # of the box's longer side: how far a box without overlap may lie from a track's next place
+_FAR: Final = 0.4  # of the box's longer side: how far a box without overlap may lie from a track's next place
 _ALIKE: Final = 0.6  # smaller side over larger one, of two boxes of one person
 _SMOOTH: Final = 0.6  # weight of what is seen now
 
@@ -25,8 +25,8 @@ _SMOOTH: Final = 0.6  # weight of what is seen now
 class Limits:
     """When a track counts and when it ends. `forget_ms` without any frame ends all tracks."""
 
-    least_hits: int = 3
-    lost_ms: int = 1_200
+    least_hits: int = 2
+    lost_ms: int = 2_000
     forget_ms: int = 3_000
 
 

@@ -225,7 +225,7 @@ def queue_frames(stands: Sequence[Stand], cutouts: Sequence[Cutout], seed: int) 
 
 def seen(frame: Picture, chance: np.random.Generator) -> Picture:
     """What lens and sensor do to one frame."""
-    soft = cv2.GaussianBlur(frame, (0, 0), 0.6) + chance.normal(0, 2.5, frame.shape)
+    soft = cv2.GaussianBlur(frame, (0, 0), 0.6) + 2.5 * chance.standard_normal(frame.shape, dtype=np.float32)
     return np.asarray(np.clip(soft, 0, 255), dtype=np.uint8)
 
 

@@ -34,6 +34,7 @@ FRAMES: Final = 20  # of a clip, at two a second
 STEP_MS: Final = 500
 _ENLARGED: Final = 4
 _SAME: Final = 0.3
+_PEOPLE: Final = 3  # in view, of a clip
 _LEFT_FREE: Final = {"dishes_cn", "products", "trays"}  # folders of real pictures without faces and phones
 _SUFFIXES: Final = {".jpg", ".jpeg", ".png"}
 _MASK_FILES: Final = ("mask", "iconic")  # drawn or labelled pictures, not photographs
@@ -99,8 +100,8 @@ def _masks(portraits: Sequence[Portrait], parts: Parts) -> tuple[dict[str, Any],
     chance = np.random.default_rng(SEED)
     start = RULES[Kind.NO_MASK].start
     told: dict[tuple[str, str, int], list[tuple[bool, bool]]] = {}
-    for portrait, worn, size, _ in itertools.product(portraits, Worn, FACE_SIZES_PX, range(DRAWS)):
-        if portrait.grey and size not in FACE_SIZES_PX[1:3]:
+    for portrait, worn, size, draw in itertools.product(portraits, Worn, FACE_SIZES_PX, range(DRAWS)):
+        if portrait.grey and (draw or size not in FACE_SIZES_PX[1:3]):
             continue
         frame = seen(scene([person(portrait, worn, chance, face_px=size)], chance), chance)
         look = KitchenEye(only).look(frame, 0)
@@ -167,9 +168,10 @@ def _episodes(portraits: Sequence[Portrait], networks: Networks) -> tuple[dict[s
     photos = [each for each in portraits if not each.grey]
     rows, figures = [], {}
     for what, wanted in (("all masked", 0), ("one without a mask", 1), ("one without for a second", 0)):
-        alarms = [_alarms(photos, what, parts, np.random.default_rng((SEED, number))) for number in range(CLIPS)]
+        clips = range(CLIPS if photos else 0)
+        alarms = [_alarms(photos, what, parts, np.random.default_rng((SEED, number))) for number in clips]
         right = wilson(sum(each == wanted for each in alarms), len(alarms))
-        rows.append((what, wanted, _shown(right), max(alarms), len(alarms)))
+        rows.append((what, wanted, _shown(right), max(alarms, default=0), len(alarms)))
         figures[what] = right.as_json()
     head = ("clip of ten seconds, two frames a second", "alarms wanted", "clips right", "most alarms in one", "n")
     return figures, Table("Episodes of a mask missing", head, rows)
@@ -177,7 +179,7 @@ def _episodes(portraits: Sequence[Portrait], networks: Networks) -> tuple[dict[s
 
 def _alarms(photos: Sequence[Portrait], what: str, parts: Parts, chance: np.random.Generator) -> int:
     camera = KitchenCamera(KitchenEye(parts), KitchenWatch("composed"))
-    chosen = [photos[int(place)] for place in chance.choice(len(photos), 3, replace=False)]
+    chosen = [photos[int(place)] for place in chance.choice(len(photos), _PEOPLE, replace=len(photos) < _PEOPLE)]
     layout = int(chance.integers(1 << 30))
     given = 0
     for number in range(FRAMES):

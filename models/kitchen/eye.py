@@ -1,14 +1,16 @@
 """One kitchen camera's frames looked at: what is seen of each kind, with box and score, before any zone or time."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Final
 
 from models.dish.picture import Picture
+from models.errors import NetworkDamaged, RegistryMalformed
 from models.face.detector import FaceDetector
 from models.frames import FROZEN_AFTER_MS, FrameCheck
 from models.kitchen.crops import CropClassifier
-from models.kitchen.kinds import MASKS, OWN_TRAINING, Kind, KindState, states
+from models.kitchen.kinds import MASKS, OWN_TRAINING, Kind, KindState, Readiness, states
 from models.kitchen.masks import MaskDetector, MaskedFace
 from models.kitchen.movement import Movement
 from models.objects import PERSON, PHONE, Box, Detector, middle_of, overlap, shared
@@ -55,14 +57,18 @@ class Parts:
 
     def __init__(self, networks: Networks, kinds: Collection[Kind] | None = None, *, threads: int = 1) -> None:
         """`kinds` None: those that are on by default."""
-        self.states: tuple[KindState, ...] = states(networks)
-        ready = {state.kind for state in self.states if state.available}
-        on = {state.kind for state in self.states if state.on_by_default} if kinds is None else set(kinds) & ready
-        self.kinds = frozenset(on)
+        found = states(networks)
+        ready = {state.kind for state in found if state.available}
+        on = {state.kind for state in found if state.on_by_default} if kinds is None else set(kinds) & ready
+        self.crops = self._crops(networks, on & OWN_TRAINING, threads)
+        refused = (on & OWN_TRAINING) - set(self.crops)
+        self.states: tuple[KindState, ...] = tuple(
+            replace(state, readiness=Readiness.DAMAGED) if state.kind in refused else state for state in found
+        )
+        self.kinds = frozenset(on - refused)
         self.masks = self._masks(networks, threads)
         self.faces = FaceDetector(networks, threads=threads) if Kind.NO_MASK in on else None
         self.objects = Detector(networks, threads=threads) if Kind.PHONE in on else None
-        self.crops = {kind: CropClassifier(networks, kind, threads=threads) for kind in on & OWN_TRAINING}
 
     @classmethod
     def of(cls, others: "Parts", kinds: Collection[Kind]) -> "Parts":
@@ -73,6 +79,15 @@ class Parts:
         made.objects = others.objects if Kind.PHONE in made.kinds else None
         made.crops = {kind: each for kind, each in others.crops.items() if kind in made.kinds}
         return made
+
+    @staticmethod
+    def _crops(networks: Networks, kinds: Collection[Kind], threads: int) -> dict[Kind, CropClassifier]:
+        """Those an operator put in; one that is no network or has another form than asked for is left out."""
+        found = {}
+        for kind in kinds:
+            with suppress(NetworkDamaged, RegistryMalformed):
+                found[kind] = CropClassifier(networks, kind, threads=threads)
+        return found
 
     @staticmethod
     def _masks(networks: Networks, threads: int) -> MaskDetector | None:

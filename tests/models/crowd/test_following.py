@@ -27,7 +27,7 @@ def followed(places: list[list[Seen]], *, limits: Limits | None = None, step_ms:
 
 def test_a_person_keeps_one_number_and_needs_a_few_frames_to_get_it() -> None:
     numbers = followed([[person(100 + 15 * n)] for n in range(10)])
-    assert numbers == [set(), set(), *[{1}] * 8]
+    assert numbers == [set(), *[{1}] * 9]
 
 
 def test_people_who_pass_one_another_keep_their_numbers() -> None:
@@ -131,7 +131,7 @@ def test_the_clips_are_still_those_that_were_labelled(label: dict[str, int]) -> 
     assert (entered, left) == (label["in"], label["out"])
 
 
-@pytest.mark.parametrize(("people", "most"), [(2, 0.03), (4, 0.07), (8, 0.18)])
+@pytest.mark.parametrize(("people", "most"), [(2, 0.03), (4, 0.05), (8, 0.1)])
 def test_few_crossings_are_missed_though_boxes_shake_and_people_hide_one_another(people: int, most: float) -> None:
     wrong = crossings = 0
     for seed in range(40):

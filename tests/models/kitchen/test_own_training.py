@@ -13,7 +13,7 @@ from models.errors import RegistryMalformed
 from models.face.picture import Picture
 from models.kitchen.crops import MOST_CROPS, SIZE_PX, CropClassifier, crop
 from models.kitchen.eye import KitchenEye, Parts
-from models.kitchen.kinds import Kind
+from models.kitchen.kinds import Kind, Readiness
 from models.kitchen.labelled import LabelsMalformed, read
 from models.kitchen.movement import MOST_PLACES, Movement
 from models.kitchen.watch import Alarm, KitchenCamera, KitchenWatch, rules_of
@@ -144,8 +144,12 @@ def test_a_network_of_another_form_is_refused_by_name(store: Networks, networks:
     entry = (store.store / "registry.toml").read_text()
     digest = hashlib.sha256(DARK.read_bytes()).hexdigest()
     (store.store / "registry.toml").write_text(entry.replace(digest, hashlib.sha256(wrong.read_bytes()).hexdigest()))
+    changed = Networks(store.store)
     with pytest.raises(RegistryMalformed, match="kitchen-hat"):
-        CropClassifier(Networks(store.store), Kind.NO_HAT)
+        CropClassifier(changed, Kind.NO_HAT)
+    parts = Parts(changed, {Kind.NO_HAT, Kind.PHONE})
+    assert parts.kinds == {Kind.PHONE}
+    assert {state.kind: state.readiness for state in parts.states}[Kind.NO_HAT] is Readiness.DAMAGED
 
 
 def test_labels_are_read_and_a_wrong_line_is_named(tmp_path: Path) -> None:
