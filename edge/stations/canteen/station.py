@@ -259,11 +259,16 @@ def build_desk(site: Site, kiosk: Kiosk) -> Desk:
         looking=looking,
         portions=Portions(site.writer.path.parent / "dishes" / "portions.json"),
         eyes=Eyes(networks, site.writer.path.parent / "dishes", now_ms=site.time.now_ms),
-        faces=Faces(
-            looking,
-            networks,
-            lambda: catalogue.faces(site.time.now_ms()),
-            cap_fen=recognition.face_cap_fen,
-            needs_motion=recognition.face_needs_motion,
-        ),
+        faces=_faces(site, catalogue, looking),
+    )
+
+
+def _faces(site: Site, catalogue: Catalogue, looking: Looking) -> Faces:
+    recognition = site.settings.recognition
+    return Faces(
+        looking,
+        Path(recognition.networks),
+        lambda: catalogue.faces(site.time.now_ms()),
+        cap_fen=recognition.face_cap_fen,
+        needs_motion=recognition.face_needs_motion,
     )
