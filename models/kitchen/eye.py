@@ -21,6 +21,7 @@ _SEEN_FROM: Final = 0.3  # scores below are not handed on; rules start higher
 MOST_SECOND_LOOKS: Final = 4  # of one frame, the surest: one of forty people is enough for an alarm
 _NEAR: Final = 3.5
 _SAME_FACE: Final = 0.25
+_SURELY_A_FACE: Final = 0.85  # fruit reached 0.88, faces half turned 0.90
 _HELD: Final = 0.1  # a phone counts this far outside a person's box, in shares of it
 _HEAD_REACH: Final = 0.5  # most of a face lies in its person's box
 
@@ -67,7 +68,7 @@ class Parts:
         )
         self.kinds = frozenset(on - refused)
         self.masks = self._masks(networks, threads)
-        self.faces = FaceDetector(networks, threads=threads) if Kind.NO_MASK in on else None
+        self.faces = FaceDetector(networks, score=_SURELY_A_FACE, threads=threads) if Kind.NO_MASK in on else None
         self.objects = Detector(networks, threads=threads) if Kind.PHONE in on else None
 
     @classmethod
