@@ -45,7 +45,7 @@ class Notes:
     cutoffs: list[tuple[int, int]] = field(default_factory=list)  # bucket, seq
     standing: list[tuple[int, int, int]] = field(default_factory=list)  # person, rule, from_day
     refunds: list[tuple[int, int, int, int]] = field(default_factory=list)  # settlement seq, number, amount, seq
-    declarations: list[facts.Declaration] = field(default_factory=list)
+    declarations: list[tuple[int, facts.Declaration]] = field(default_factory=list)
 
 
 @dataclass(slots=True)

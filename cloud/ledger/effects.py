@@ -83,6 +83,21 @@ def pairs_of(kind: int, payload: Any) -> Iterable[tuple[int, int]]:
     return ()
 
 
+def leased_by(kind: int, payload: Any) -> Iterable[tuple[int, int, int]]:
+    """(person, bucket, by): what the entry puts to (+) or takes from (-) what its site holds, as the site saw it."""
+    if kind in (Kind.SETTLEMENT, Kind.REFUND):
+        sign = 1 if kind == Kind.REFUND else -1
+        return [(payload.person, share.bucket, sign * share.amount) for share in payload.shares]
+    if kind in (Kind.CASH_TAKEN, Kind.CASH_VOIDED):
+        sign = 1 if kind == Kind.CASH_TAKEN else -1
+        return [(payload.person, payload.bucket, sign * payload.amount_fen)]
+    if kind in (Kind.LEASE_RETURNED, Kind.CUTOFF_PASSED):
+        return [(move.person, move.bucket, -move.amount) for move in payload.moves]
+    if kind == Kind.SHRINK_ANSWERED:
+        return [(payload.person, payload.bucket, -payload.amount)]
+    return ()
+
+
 def business_day_of(payload: Any) -> int:
     """The day a payload names, 0 where it names none."""
     return int(getattr(payload, "business_day", 0))
@@ -322,9 +337,9 @@ def _standing_returned(fact: facts.StandingReturned, _seq: int, books: Books) ->
     return []
 
 
-def _declaration(fact: facts.Declaration, _seq: int, books: Books) -> list[Move]:
+def _declaration(fact: facts.Declaration, seq: int, books: Books) -> list[Move]:
     if not books.branch:
-        books.notes.declarations.append(fact)
+        books.notes.declarations.append((seq, fact))
     return []
 
 

@@ -217,7 +217,12 @@ class EdgeApi:
             day = local_day(to_ms(now), ZoneInfo(device.time_zone))
             try:
                 complete, missing = await declarations.declare(
-                    store, Holder(device.site, device.epoch), part, now=now, business_day=day
+                    store,
+                    Holder(device.site, device.epoch),
+                    part,
+                    device=device.device,
+                    now=now,
+                    business_day=day,
                 )
             except RuleViolation as error:
                 raise Malformed(str(error)) from error

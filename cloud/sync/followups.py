@@ -22,9 +22,15 @@ async def follow_up(store: Store, context: EntryContext, notes: Notes) -> None:
         await store.keep_refunds(context, notes.refunds)
     for person, rule, from_day in notes.standing:
         await standing.returned(ledger, holder, person, rule, from_day=from_day)
-    for declaration in notes.declarations:
+    for seq, declaration in notes.declarations:
         await declarations.declare(
-            store, holder, declaration, now=context.received_at, business_day=context.posting_day
+            store,
+            holder,
+            declaration,
+            device=context.device,
+            before_seq=seq,
+            now=context.received_at,
+            business_day=context.posting_day,
         )
     if notes.passed_on and not await ledger.sites_missing():
         wanted = [

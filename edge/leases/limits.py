@@ -91,10 +91,14 @@ class Limits:
         self._put_pass(tx, (person, rule, day), self._passes.get((person, rule, day), 0) + amount)
 
     def forget(self, tx: Transaction, *, before_day: int) -> int:
-        """Drop counters and passes that end before a day."""
+        """Drop counters and passes that end before a day.
+
+        The newest use of each limit stays: a recall goes by it, and a clock that ran ahead must not lose it.
+        """
         gone = 0
         for (person, rule), counters in self._uses.items():
-            for key in [key for key in counters if last_day(key) < before_day]:
+            newest = self._newest_use(counters)
+            for key in [key for key in counters if last_day(key) < before_day and key != newest]:
                 tx.execute("DELETE FROM lease_uses WHERE person = ? AND rule = ? AND key = ?", (person, rule, key))
                 tx.on_rollback(partial(counters.__setitem__, key, counters.pop(key)))
                 gone += 1
@@ -103,6 +107,11 @@ class Limits:
             tx.on_rollback(partial(self._passes.__setitem__, place, self._passes.pop(place)))
             gone += 1
         return gone
+
+    @staticmethod
+    def _newest_use(counters: dict[int, Use]) -> int | None:
+        used = [key for key, use in counters.items() if use.times or use.amount]
+        return max(used, key=lambda key: (last_day(key), key), default=None)
 
     def _stands(self, person: int, rule: int, day: int) -> bool:
         from_day, until_day = self._standing.get((person, rule), (_NO_END, 0))

@@ -105,6 +105,20 @@ class Changes:
             if key[:3] == (*holder, generation)
         ]
 
+    def waiting(self, holder: Holder, before_seq: int | None) -> list[words.Fact]:
+        """A site's entries that are set aside, those before one alone, as far as they can be read."""
+        site, epoch = holder
+        devices = {key[0] for key, row in self.streams.items() if (row.site, *key[1:]) == (site, epoch, 0)}
+        return [
+            self._mended(key, row.body)
+            for key, row in self.world.inbox.items()
+            if key[0] in devices
+            and key[1:3] == (epoch, 0)
+            and int(row.state) != _APPLIED
+            and (before_seq is None or key[3] < before_seq)
+            and _moves(_fact(row.body))
+        ]
+
     def _line(self, row: Any) -> None:
         fact = None if row[17] is None else row[17:21]
         line = Posted(row[1], tuple(row[2:7]), tuple(row[7:12]), row[12], row[13], row[14], row[15], fact)
@@ -146,6 +160,14 @@ def _fact(body: bytes) -> words.Fact | None:
         return words.fact_of(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, IndexError, TypeError):
         return None
+
+
+def _moves(fact: words.Fact | None) -> bool:
+    """Whether it can be read what a fact moves."""
+    try:
+        return fact is not None and bool(words.moved_by(fact))
+    except (IndexError, TypeError, ValueError):
+        return False
 
 
 def _three(move: Any) -> tuple[int, int, int]:

@@ -1,6 +1,6 @@
 """What each entry that comes in must move, said by its bytes, over the auditor's own books (rules 6 to 11, 25)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tests.simulation import wirewords as words
@@ -46,7 +46,7 @@ class Entries:
         self.cutoffs: dict[int, int] = {}
         self.returns: list[tuple[Holder, int, int, int]] = []  # who asked for it, person, bucket, amount
         self.rights: list[tuple[int, int, int, int]] = []  # cause, person, rule, day
-        self.declared: list[list[Any]] = []
+        self.declared: list[tuple[int, list[Any]]] = []
         self.sum_fen = 0
         self._fact: tuple[int, int, int, int] = (0, 0, 0, 0)
         self._day = 0
@@ -210,7 +210,7 @@ class Entries:
 
     def _declares(self, fact: Fact) -> None:
         if not self.branch:
-            self.declared.append(fact.payload)
+            self.declared.append((fact.seq, fact.payload))
 
 
 def pass_on(draft: Draft, returns: list[tuple[Holder, int, int, int]]) -> None:
@@ -223,12 +223,15 @@ def pass_on(draft: Draft, returns: list[tuple[Holder, int, int, int]]) -> None:
             draft.grant(holder, person, bucket, part)
 
 
-def put_right(draft: Draft, holder: Holder, parts: Sequence[Sequence[Any]]) -> None:
-    """A site holds what it says: from what is free, else out of nobody's (rule 25)."""
+def put_right(draft: Draft, holder: Holder, parts: Sequence[Sequence[Any]], waiting: Iterable[words.Fact]) -> None:
+    """A site holds what it says, before what its `waiting` facts did: from what is free, else out of nobody's."""
     said: dict[tuple[int, int], int] = {}
     for each in parts:
         for person, bucket, amount in each[4]:
             said[person, bucket] = said.get((person, bucket), 0) + amount
+    for fact in waiting:
+        for person, bucket, by in words.moved_by(fact):
+            said[person, bucket] = said.get((person, bucket), 0) - by
     for (person, bucket), amount in sorted(said.items()):
         target: Account = (PERSON, person, bucket, *holder)
         lacks = amount - draft.has(target)

@@ -43,6 +43,7 @@ class Journal:
         self.held: Counter[Pair] = Counter()
         self.n = 0  # lease messages that had certainly been applied
         self.cut: set[int] = set()
+        self.heard_of = {reference.CASH, reference.SUBSIDY}  # buckets that lanes have spent from
         self.voided: set[int] = set()
         self.closed: dict[int, int] = defaultdict(int)
         self.back: dict[int, list[Fact]] = defaultdict(list)
@@ -210,6 +211,7 @@ class Journal:
         if ranks != sorted(ranks):
             self._wrong(fact, f"takes {shares}, the better bucket later")
         held = Counter({bucket: fen for (who, bucket), fen in self.held.items() if who == person})
+        self.heard_of.update(bucket for bucket, _ in shares)
         for n in range(self.n, max(self.messages, default=0) + 1):
             kind, who, bucket, amount, _day = self.messages.get(n, (0, 0, 0, 0, 0))
             if n > self.n and kind in _ASKING:
@@ -224,7 +226,8 @@ class Journal:
     def _empties(self, held: Counter[int], shares: dict[int, int]) -> bool:
         worst = max((rank_of(bucket) for bucket, amount in shares.items()), default=(-1, 0))
         for bucket in {*held, *shares}:
-            if bucket in self.cut or (bucket == reference.PASSES and bucket not in shares):
+            unheard = bucket not in self.heard_of  # its reference data may still be under way
+            if bucket in self.cut or (bucket not in shares and (bucket == reference.PASSES or unheard)):
                 continue
             short = shares.get(bucket, 0) - held[bucket]
             if short > 0 or (short < 0 and rank_of(bucket) < worst):

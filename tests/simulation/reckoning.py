@@ -73,8 +73,8 @@ class Reckoner:
             raise Violation(f"entries of {first.stream} took {taken.sum_fen}, counted otherwise")
         for _n, person, rule, day in taken.rights:
             rights_forecast.returned(draft, holder, person, rule, day)
-        for part in taken.declared:
-            self._declare(draft, holder, part, changes)
+        for seq, part in taken.declared:
+            self._declare(draft, holder, part, changes, before_seq=seq)
         for bucket, seq in taken.cutoffs.items():
             known = draft.before.passed.get((*holder, bucket))
             if known is None and changes.passed.get((*holder, bucket)) != seq:
@@ -86,7 +86,9 @@ class Reckoner:
         if holder is not None:
             self._declare(draft, holder, words.said_in(doing.args[1]), changes)
 
-    def _declare(self, draft: Draft, holder: Holder, part: list[Any], changes: Changes) -> None:
+    def _declare(
+        self, draft: Draft, holder: Holder, part: list[Any], changes: Changes, *, before_seq: int | None = None
+    ) -> None:
         """With its last part a declaration puts the site's leases right, once for a generation."""
         row = draft.before.sites.get(holder)
         if part[0] != draft.before.generation or row is None:
@@ -100,7 +102,7 @@ class Reckoner:
         if key in changes.done:
             return
         changes.done.add(key)
-        entries_forecast.put_right(draft, holder, parts)
+        entries_forecast.put_right(draft, holder, parts, changes.waiting(holder, before_seq))
         heard_n = max(each[1] for each in parts)
         said = [right for each in parts for right in each[5]]
         rights_forecast.declared(draft, holder, said, heard_all=heard_n >= row.newest_n)

@@ -60,7 +60,7 @@ class Town:
         """All that a site has."""
         held = (Movement(PERSON, BUCKET, moves),) if moves else ()
         part = Declaration(self.world.meta["generation"], lease_n, 1, 1, held, rights)
-        await declarations.declare(self.store, holder, part, now=NOW, business_day=DAY)
+        await declarations.declare(self.store, holder, part, device=holder.site, now=NOW, business_day=DAY)
 
     async def rights(self) -> dict[int, Holder]:
         """Rule -> who counts it for the person."""

@@ -1,5 +1,6 @@
 """A cloud restored from a backup: edges send again, no lease before every site has declared (rule 25)."""
 
+import msgspec
 import pytest
 
 from cloud.core.postgres import PostgresAddress
@@ -8,7 +9,7 @@ from cloud.ledger.errors import LeasesWait
 from protocols.journal.kinds import Kind
 from protocols.ledger.accounts import Owner, TransferKind
 from protocols.payments.facts import Declaration, Movement
-from tests.cloud.sync.rig import BUCKET, DAY, Cloud, Gateway
+from tests.cloud.sync.rig import BUCKET, DAY, Cloud, Gateway, settlement
 
 
 async def restore(owner_dsn: str) -> None:
@@ -83,6 +84,27 @@ async def test_rule_25_leases_given_after_the_backup_come_back_into_the_books(
     assert [row[1] for row in await cloud.lines(kind=TransferKind.SPEND)] == [Owner.PERSON, Owner.PERSON]
     n = await cloud.fetch("SELECT newest_n, applied_n FROM lease_sites WHERE site = $1", cloud.site_of(gateway))
     assert n == [(7, 7)], "numbers that the lost cloud gave are not given again"
+
+
+@pytest.mark.rule(25, 26)
+async def test_rule_25_what_waits_for_a_person_is_still_to_be_taken_from_what_a_site_declares(
+    cloud: Cloud, module_address: PostgresAddress
+) -> None:
+    """The backup knows 1000 at the site; 3000 more were leased, and 300 spent by an entry that contradicts itself."""
+    gateway = await cloud.gateway()
+    person = await cloud.person(1000, gateway)
+    async with cloud.database.transaction(cloud.organisation) as tx:
+        await ledger.set_home(tx, person, 0, 0)
+        await cloud.top_up(tx, person, 6000)
+    await restore(module_address.owner_dsn)
+    now = await generation(cloud)
+    good = settlement(person, 300)
+    gateway.write(Kind.SETTLEMENT, msgspec.structs.replace(good, gross_fen=777), subject=f"p{person}")
+    declare(gateway, now, Movement(person, BUCKET, 3700))
+    answer = await cloud.send(gateway.batch(), generation=now)
+    assert (answer.applied, answer.quarantined) == (1, 1)
+    held = await cloud.held(person)
+    assert (held.available, held.at) == (3000, ((cloud.site_of(gateway), 1, 4000),)), "300 go once it is mended"
 
 
 @pytest.mark.rule(25)

@@ -154,7 +154,9 @@ class Town:
 
         async def act(side: Side) -> Any:
             holder = Holder(journal.site, journal.epoch)
-            return await declarations.declare(side.store, holder, part, now=now, business_day=DAY)
+            return await declarations.declare(
+                side.store, holder, part, device=journal.device, now=now, business_day=DAY
+            )
 
         return act
 

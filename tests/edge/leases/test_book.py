@@ -266,6 +266,16 @@ async def test_counters_of_days_long_past_are_dropped(tmp_path: Path) -> None:
         assert edge.reader.row("SELECT count(*) FROM lease_uses") == (2,)
 
 
+@pytest.mark.rule(3)
+async def test_rule_3_a_clock_that_ran_ahead_does_not_lose_the_day_a_limit_was_used_last(tmp_path: Path) -> None:
+    with edge_at(tmp_path) as edge:
+        await apply(edge, message(1, LeaseKind.STANDING, bucket=50, day=DAY))
+        await edge.writer.submit(lambda tx: edge.book.use(tx, 1, 50, MEAL, 1, 1))
+        await edge.writer.submit(lambda tx: edge.book.forget_uses(tx, before_day=DAY + 10_000))
+        await apply(edge, message(2, LeaseKind.STANDING_RECALL, bucket=50, day=DAY))
+        assert answers(edge) == [facts.StandingReturned(2, 1, 50, DAY + 1)]
+
+
 async def test_a_message_of_a_kind_not_known_here_stops_the_book_before_it(tmp_path: Path) -> None:
     with edge_at(tmp_path) as edge:
         with pytest.raises(RuleViolation, match="upgrade"):

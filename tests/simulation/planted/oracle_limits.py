@@ -56,7 +56,12 @@ class _LimitsModel:
         return day
 
     def forget(self, before: int) -> int:
-        uses = [place for place in self.uses if _last_day(place[2]) < before]
+        newest: dict[tuple[int, int], tuple[int, int]] = {}
+        for (person, rule, key), used in self.uses.items():
+            if any(used):
+                newest[person, rule] = max(newest.get((person, rule), (0, 0)), (_last_day(key), key))
+        kept = {(*place, key) for place, (_, key) in newest.items()}
+        uses = [place for place in self.uses if _last_day(place[2]) < before and place not in kept]
         passes = [place for place in self.passes if place[2] < before]
         for place in uses:
             del self.uses[place]

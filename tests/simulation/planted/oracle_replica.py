@@ -118,7 +118,7 @@ async def _change(random: Random, session: _Session, name: str, before: Rows) ->
 
 
 def _record(random: Random, name: str, number: int) -> bytes:
-    row = reference.credential(number)
+    row: object = reference.credential(number)
     if name == "people":
         row = reference.person(number, random.choice((1, 2)), limited=random.random() < 0.5)
     ((_, _, body),) = reference.changes({str(number): row})
