@@ -232,11 +232,17 @@ class World:
         machine = site.machine
         if not machine.alive:
             return
+        stream = site.stream
+        known = len(stream.facts)
         try:
-            bodies = machine.committed(len(site.stream.facts))
+            bodies = machine.committed(known)
         except (Died, apsw.Error):  # it dies at this moment, or its disk reads badly: another time
             return
-        self.auditor.read(site.stream, bodies)
+        if bodies and stream.facts:  # what was pruned before anybody looked is what the cloud was sent
+            pruned = range(known + 1, wirewords.fact_of(bodies[0]).seq)
+            sent = {row[0]: row[3] for row in self.cloud.inbox(stream.device, stream.epoch)} if pruned else {}
+            bodies = [*(sent[seq] for seq in pruned if seq in sent), *bodies]
+        self.auditor.read(stream, bodies)
         self.watchman.check(self.loop.time())
 
     def die(self, site: Site, *, power: bool, why: str) -> None:

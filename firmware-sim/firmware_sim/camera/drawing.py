@@ -1,6 +1,5 @@
 """Drawn trays and faces, plainly synthetic: every dish has its colours and texture, every face its features."""
 
-import colorsys
 from collections.abc import Sequence
 from typing import Final
 
@@ -18,6 +17,20 @@ _SPOTS: Final = ((0.25, 0.28), (0.73, 0.28), (0.27, 0.73), (0.74, 0.73))
 MOST_DISHES: Final = len(_SPOTS)
 _LUMPS: Final = 240
 _RIM: Final = 0.145  # of the width
+_FOODS: Final[tuple[Colour, ...]] = (  # as seen in a canteen: blue, green, red of what a dish is mostly made of
+    (38, 62, 128),  # braised meat
+    (58, 132, 66),  # green vegetables
+    (44, 172, 226),  # egg
+    (40, 44, 188),  # tomato
+    (34, 110, 222),  # carrot
+    (96, 44, 92),  # aubergine
+    (84, 190, 152),  # cabbage
+    (36, 40, 52),  # black fungus
+    (104, 136, 232),  # shrimps
+    (60, 92, 166),  # fried bean curd
+    (46, 100, 88),  # kelp
+    (120, 200, 236),  # maize
+)
 
 
 def tray(dishes: Sequence[int], chance: np.random.Generator) -> Picture:
@@ -33,11 +46,10 @@ def tray(dishes: Sequence[int], chance: np.random.Generator) -> Picture:
 
 
 def colour_of(dish: int) -> Colour:
-    """The main colour of a dish, spread over the circle of hues by the golden ratio."""
-    hue = dish * 0.61803 % 1.0
-    saturation, value = 0.55 + 0.1 * (dish * 7 % 5), 0.45 + 0.16 * (dish * 3 % 4)
-    red, green, blue = colorsys.hsv_to_rgb(hue, min(saturation, 1.0), min(value, 1.0))
-    return blue * 255, green * 255, red * 255
+    """The main colour of a dish; from the thirteenth on a little darker."""
+    darker = 0.85 ** (dish // len(_FOODS) % 4)
+    blue, green, red = _FOODS[dish % len(_FOODS)]
+    return blue * darker, green * darker, red * darker
 
 
 def _heap(picture: Picture, at: tuple[int, int], radius: int, dish: int, chance: np.random.Generator) -> None:
