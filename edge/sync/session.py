@@ -2,12 +2,13 @@
 
 import asyncio
 import secrets
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
 from edge.core.clock import SiteTime
 from edge.core.log import logger
-from edge.journal.identity import DeviceSecrets, Identity, save_identity
+from edge.journal.identity import DeviceKey, DeviceSecrets, Identity, save_identity
 from edge.store.writer import Writer
 from edge.sync.api import PROVISION, SESSION, Api, SessionEnded
 from edge.sync.signer import Signer
@@ -70,7 +71,15 @@ class CloudSession:
                 await self._open()
 
     async def _open(self) -> None:
-        key = self._signer.session_key()
+        *first, last = self._signer.session_keys()
+        for key in first:
+            with suppress(SessionEnded):
+                await self._open_with(key)
+                return
+            _log.warning("the cloud does not take key %d: an older one is shown", key.key_id)
+        await self._open_with(last)
+
+    async def _open_with(self, key: DeviceKey) -> None:
         nonce, at_ms = secrets.token_bytes(16), self._time.now_ms()
         signature = await self._signer.sign(key, session_bytes(self._identity.device, key.key_id, at_ms, nonce))
         ask = OpenSession(PROTOCOL, self._identity.device, key.key_id, at_ms, nonce, signature, self._software)

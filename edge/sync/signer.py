@@ -19,6 +19,7 @@ from protocols.payments.facts import KeyRotated
 
 CHECKPOINT_ENTRIES = 256
 CHECKPOINT_S = 60.0
+_OLDER_KEYS = 8
 
 _log = logger("sync.signer")
 
@@ -47,9 +48,11 @@ class Signer:
         """End the thread."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def session_key(self) -> DeviceKey:
-        """The newest key the cloud has heard of."""
-        return self.key_at(self._journal.applied_through + 1)
+    def session_keys(self) -> list[DeviceKey]:
+        """The newest key the cloud has heard of, then older ones: a cloud put back knows one of those (rule 25)."""
+        newest = self.key_at(self._journal.applied_through + 1)
+        older = [key for key in self._secrets.keys if key.key_id < newest.key_id]
+        return [newest, *sorted(older, key=lambda key: -key.key_id)[:_OLDER_KEYS]]
 
     def key_at(self, seq: int) -> DeviceKey:
         """The key that signs checkpoints whose last entry is `seq`."""

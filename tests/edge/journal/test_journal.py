@@ -169,9 +169,10 @@ async def test_rule_22_a_new_key_is_named_by_an_entry_the_old_key_signed(tmp_pat
         assert signer.key_at(entry.seq + 1).public == said.public_key
         assert signer.last_of_key(entry.seq) == entry.seq, "a batch ends there: one key vouches for it"
         assert signer.last_of_key(entry.seq + 1) is None
-        assert signer.session_key().key_id == old.key_id, "until the cloud has the entry"
+        assert signer.session_keys()[0].key_id == old.key_id, "until the cloud has the entry"
         edge.journal.acknowledge(applied_through=entry.seq, safe_through=0, generation=1)
-        assert signer.session_key().key_id == said.key_id
+        shown = [key.key_id for key in signer.session_keys()]
+        assert shown == [said.key_id, old.key_id], "a cloud put back knows that one"
         signer.close()
 
 
