@@ -49,12 +49,12 @@ def _alter(site: Site, random: Random) -> None:
 def _change(path: Path, random: Random) -> None:
     database = sqlite3.connect(path)
     try:
-        newest = database.execute("SELECT max(seq) FROM entries").fetchone()[0]
-        back = random.randrange(1, min(journal._CHECKED_AT_START, newest))
-        (body,) = database.execute("SELECT body FROM entries WHERE seq = ?", (newest - back,)).fetchone()
+        sql = "SELECT seq, body FROM entries ORDER BY seq DESC LIMIT ?"
+        newest, *checked = database.execute(sql, (journal._CHECKED_AT_START,)).fetchall()
+        seq, body = random.choice(checked or [newest])
         place = random.randrange(len(body))
         changed = body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :]
-        database.execute("UPDATE entries SET body = ? WHERE seq = ?", (changed, newest - back))
+        database.execute("UPDATE entries SET body = ? WHERE seq = ?", (changed, seq))
         database.commit()
     finally:
         database.close()

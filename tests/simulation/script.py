@@ -78,6 +78,8 @@ def run_seed(seed: int, *, plots: tuple[str, ...] | None = None) -> Outcome:
             loop.run_until_complete(play(world, plots))
         except Violation as broken:
             violation = str(broken)
+        except Exception as error:  # noqa: BLE001 - a world that cannot go on has noticed something
+            violation = f"{type(error).__name__}: {error}"
         finally:
             with suppress(Exception):
                 loop.run_until_complete(world.close())

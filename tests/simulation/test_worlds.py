@@ -11,7 +11,7 @@ from tests.simulation.script import Outcome, run_seed
 # Found something once: a shrink a restored cloud forgot (3), a service that stayed down (17), a clearing begun twice
 # (54), entries parked behind poison (64), a copy of a copy (51), a declaration that was acted on too early (115),
 # a limit passed on for a day that somebody before had counted (2), what waits for a person taken twice from a declared
-# lease (37), a use forgotten by a clock that ran ahead (42), a gateway with a newer key than a restored cloud knows (127).
+# lease (37), a use forgotten by a clock that ran ahead (42), a gateway whose key a restored cloud does not know (127).
 KEPT = (2, 3, 17, 37, 42, 51, 54, 64, 115, 127)
 
 
