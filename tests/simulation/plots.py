@@ -16,7 +16,7 @@ from tests.simulation.network import Weather
 from tests.simulation.office import Office
 from tests.simulation.plots_disk import bad_sector
 from tests.simulation.plots_money import fair, month_end, poisoned_month, squeeze, wander
-from tests.simulation.site_side import Told
+from tests.simulation.site_side import Refused, Told
 from tests.simulation.world import DAY_S, HOUR_S, Site, World
 
 Plot = Callable[[World, Office], Coroutine[Any, Any, None]]
@@ -63,8 +63,8 @@ async def bad_deploy(world: World, _office: Office) -> None:
 async def rotate(world: World, _office: Office) -> None:
     """A gateway changes its key while facts wait."""
     site = await somebody(world, "rotate")
-    done, _ = await world.outcome(site.machine.rotate_key())
-    if done:
+    done, said = await world.outcome(site.machine.rotate_key())
+    if done and not isinstance(said, Refused):
         world.look(site)
         world.reached.note("key rotated")
         world.tell(f"site {site.number} rotates its key")
