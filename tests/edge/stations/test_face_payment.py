@@ -312,3 +312,5 @@ async def test_a_network_file_with_a_wrong_hash_is_not_used(tmp_path: Path) -> N
         await lane.face("unavailable", "damaged")
         lane.devices["card"].tap(CARDS[1])
         await lane.phase("paid")
+        assert lane.station.desk.faces.state == "damaged"
+        assert [sale.person for sale in lane.sales()] == [1], "the card pays all the same"

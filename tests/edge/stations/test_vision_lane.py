@@ -342,9 +342,11 @@ async def test_a_lane_that_starts_over_does_not_bill_what_may_have_been_paid_bef
         try:
             lane = Lane(shell, {"camera": camera})
             await lane.asks("clear_first")
+            assert shell.total_fen() == 0, "what lies there has no bill"
             await lane.clear()
             camera.tray(1)
             await lane.phase("bill")
+            assert shell.total_fen() > 0
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):
